@@ -1,0 +1,157 @@
+"""What holds for a form's values in this case: visible, required, options, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from engine.errors import ExpressionFailed
+from engine.expressions import compile_expression
+from engine.forms.fields import CHOICES, SINGLE_CHOICES, Component, Field, FormScope, fields_of
+from engine.forms.shapes import Faults
+from engine.messages import Message
+
+Values = Mapping[str, Any]
+
+
+class Rules:
+    """Judges values of good shape. `faults` holds those of shapes.py; it is added to."""
+
+    def __init__(self, scope: FormScope, faults: Faults) -> None:
+        self.scope = scope
+        self.faults = faults
+        self.functions = {**scope.functions, "today": lambda: scope.today}
+
+    def settle(
+        self, components: Iterable[Component], values: Values, around: Values, prefix: str = ""
+    ) -> dict[str, Any]:
+        """The values of the visible fields, each with an entry; the empty ones as `Field.empty`.
+
+        A fault of a hidden field is forgotten: nobody could correct it.
+        """
+        components = tuple(components)
+        shown = self.shown(components, values, around)
+        self._forget({c.key for c in components} - {c.key for c in shown}, prefix)
+        seen = _seen(components, shown, values, around)
+        settled: dict[str, Any] = {}
+        for field in fields_of(shown):
+            name = prefix + field.key
+            value = settled[field.key] = _or_empty(field, values)
+            if field.kind == "dynamiclist":
+                settled[field.key] = [
+                    self.settle(field.components, row, seen, f"{name}.{index}.")
+                    for index, row in enumerate(value)
+                    if f"{name}.{index}" not in self.faults
+                ]
+            if not self._has_fault(name):
+                self._judge(field, name, settled[field.key], seen)
+        return settled
+
+    def shown(
+        self, components: Iterable[Component], values: Values, around: Values
+    ) -> tuple[Component, ...]:
+        """The components that no `hide` takes away.
+
+        What is hidden has no value, so it may show or hide others in turn. Once hidden, a
+        component stays so: fields that hide each other come to an end.
+        """
+        components = tuple(components)
+        left = components
+        while True:
+            seen = _seen(components, left, values, around)
+            stay = tuple(c for c in left if not (c.hide and self.holds(c.hide, seen)))
+            if len(stay) == len(left):
+                return left
+            left = stay
+
+    def holds(self, expression: str, seen: Values) -> bool:
+        """Whether the FEEL text is true; null and a failure are not."""
+        try:
+            return compile_expression(expression).evaluate(seen, self.functions) is True
+        except ExpressionFailed:
+            return False
+
+    def visible_names(
+        self, components: Iterable[Component], values: Values, around: Values, prefix: str = ""
+    ) -> set[str]:
+        components = tuple(components)
+        shown = self.shown(components, values, around)
+        seen = _seen(components, shown, values, around)
+        names = {prefix + component.key for component in shown}
+        for field in fields_of(shown):
+            if field.kind == "dynamiclist":
+                for index, row in enumerate(_or_empty(field, values)):
+                    inside = f"{prefix}{field.key}.{index}."
+                    names |= self.visible_names(field.components, row, seen, inside)
+        return names
+
+    def _judge(self, field: Field, name: str, value: Any, seen: Values) -> None:
+        if value == field.empty:
+            if field.required:
+                self._add(name, Message(required_message(field)))
+            if value is None or value == []:
+                return
+        if field.kind in CHOICES:
+            allowed = {option.value for option in self.scope.options_of(field)}
+            if not set(value if isinstance(value, list) else [value]) <= allowed:
+                self._add(name, Message("unknown_option"))
+                return
+        if field.check and not self._mentions_fault(field.check):
+            seen = {
+                **seen,
+                "value": date.fromisoformat(value) if field.kind == "datetime" else value,
+            }
+            if not self.holds(field.check, seen):
+                self._add(name, Message("", words=field.check_message))
+
+    def _add(self, name: str, message: Message) -> None:
+        self.faults.setdefault(name, []).append(message)
+
+    def _has_fault(self, name: str) -> bool:
+        return any(key == name or key.startswith(name + ".") for key in self.faults)
+
+    def _mentions_fault(self, check: str) -> bool:
+        # A check on a value that could not be read would only repeat that fault.
+        expression = compile_expression(check)
+        faulty = {part for key in self.faults for part in key.split(".")}
+        return not faulty.isdisjoint(expression.names | expression.filter_names)
+
+    def _forget(self, hidden: Iterable[str], prefix: str) -> None:
+        for key in hidden:
+            name = prefix + key
+            for fault in [f for f in self.faults if f == name or f.startswith(name + ".")]:
+                del self.faults[fault]
+
+
+def required_message(field: Field) -> str:
+    """The catalogue's key of what to say when a required field is empty."""
+    if field.kind == "checkbox":
+        return "required_checkbox"
+    if field.kind == "dynamiclist":
+        return "required_rows"
+    return "required_choice" if field.kind in SINGLE_CHOICES | {"checklist"} else "required"
+
+
+def _or_empty(field: Field, values: Values) -> Any:
+    value = values.get(field.key)
+    return field.empty if value is None else value
+
+
+def _seen(
+    components: Iterable[Component], shown: Iterable[Component], values: Values, around: Values
+) -> dict[str, Any]:
+    """What an expression sees: this form's values over the case's; the hidden ones are null."""
+    hidden: dict[str, Any] = dict.fromkeys(field.key for field in fields_of(components))
+    return {**around, **hidden, **{f.key: _in_feel(f, values) for f in fields_of(shown)}}
+
+
+def _in_feel(field: Field, values: Values) -> Any:
+    """The value as expressions see it: this form's dates are FEEL dates, in rows too."""
+    value = _or_empty(field, values)
+    if field.kind == "datetime" and value is not None:
+        return date.fromisoformat(value)
+    if field.kind == "dynamiclist":
+        columns = field.columns
+        return [{column.key: _in_feel(column, row) for column in columns} for row in value]
+    return value

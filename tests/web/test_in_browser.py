@@ -1,0 +1,103 @@
+"""What only a browser with JavaScript does: live forms, keys, the drawn diagram."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from engine.queries import InboxItem
+from web.assets import Assets
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium"),
+    pytest.mark.skipif(not Assets.read().built, reason="no build of the front end"),
+]
+
+
+@pytest.fixture(scope="module")
+def site(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.fixture
+def page(window: Page, site: str) -> Iterator[Page]:
+    """A window in which the registrar of the city office is logged in; it may not complain."""
+    said: list[str] = []
+    window.on("pageerror", lambda error: said.append(str(error)))
+    window.on("console", lambda told: said.append(told.text) if told.type == "error" else None)
+    window.goto(f"{site}/login")
+    window.click("button[name=person][value=lin]")
+    yield window
+    assert not said
+
+
+def test_a_choice_shows_what_follows_at_once_and_touches_nothing_else(
+    page: Page, site: str, petition: InboxItem
+):
+    page.goto(f"{site}/tasks/{petition.id}")
+    page.click("text=领取并填写")
+    page.fill("#f-facts", "正在写的事实")
+    assert page.locator(".update:visible").count() == 0
+    page.check("input[name=purpose][value=accusation]")
+    expect(page.locator("#f-accused_person")).to_be_visible()
+    expect(page.locator("#f-respondent")).to_have_count(0)
+    page.check("input[name=purpose][value=request]")
+    expect(page.locator("#f-accused_person")).to_have_count(0)
+    assert page.input_value("#f-facts") == "正在写的事实"
+    order = page.eval_on_selector_all(".form-fields > *", "all => all.map(b => b.dataset.key)")
+    assert order.index("people_involved") < order.index("respondent") < order.index("urgency")
+
+
+def test_keys_move_claim_and_release(page: Page, site: str, petition: InboxItem):
+    page.goto(f"{site}/inbox?tab=queue&q={petition.case_no}")
+    page.keyboard.press("j")
+    expect(page.locator("tr[aria-current] .row-link")).to_be_focused()
+    page.keyboard.press("c")
+    page.wait_for_url("**/tasks/*")
+    page.keyboard.press("u")
+    page.wait_for_url("**/inbox*")
+    page.keyboard.press("/")
+    page.keyboard.type("?juc")
+    expect(page.locator("input[type=search]")).to_have_value("?juc")
+
+
+def test_the_diagram_is_drawn_with_its_marks(page: Page, site: str, petition: InboxItem):
+    page.goto(f"{site}/cases/{petition.case_no}")
+    expect(page.locator(".diagram[data-drawn]")).to_be_visible()
+    expect(
+        page.locator(".djs-element.mark-active[data-element-id=triage_register]")
+    ).to_be_visible()
+    expect(page.locator(".diagram-legend")).to_contain_text("办理中")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_no_page_is_wider_than_the_window(page: Page, site: str, petition: InboxItem, width: int):
+    page.set_viewport_size({"width": width, "height": 800})
+    addresses = ("/inbox?tab=queue", "/cases", "/register", f"/tasks/{petition.id}")
+    for address in (*addresses, f"/cases/{petition.case_no}", "/login"):
+        page.goto(site + address)
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, address

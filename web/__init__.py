@@ -1,0 +1,1 @@
+"""The pages and the API: a thin layer that renders reads and sends commands."""

@@ -1,0 +1,106 @@
+/**
+ * What a diagram shows, for the rules to look at.
+ *
+ * @typedef {import('../boxes.mjs').Box} Box
+ * @typedef {import('../boxes.mjs').Point} Point
+ * @typedef {{id: string, name: string, element: any, kind: 'task'|'gateway'|'event',
+ *   host?: string, box?: Box}} SceneNode
+ * @typedef {{id: string, name: string, source: string, target: string,
+ *   points: Point[]}} SceneFlow  without points when it is not drawn
+ * @typedef {{id: string, name: string, box?: Box, members: string[]}} SceneLane
+ * @typedef {{id: string, name: string, box?: Box}} Label  of a named gateway, event or flow
+ * @typedef {{flow: SceneFlow, a: Point, b: Point, x1: number, y1: number, x2: number, y2: number,
+ *   level: boolean, upright: boolean}} Piece
+ *
+ * @typedef {object} Scene
+ * @property {SceneNode[]} nodes
+ * @property {Map<string, SceneNode>} nodeById
+ * @property {SceneFlow[]} flows
+ * @property {SceneLane[]} lanes
+ * @property {SceneLane} [pool]
+ * @property {Label[]} labels
+ * @property {{id: string, box: Box}[]} artifacts  annotations and data that are drawn
+ * @property {Piece[]} pieces  of the drawn flows
+ */
+import { boxOf, diagramElements, kindOf, partsOf } from '../bpmn.mjs';
+
+/** @param {import('../bpmn.mjs').ModdleElement} definitions @returns {Scene} */
+export function sceneOf(definitions) {
+  const { participant, lanes, nodes, flows } = partsOf(definitions);
+  const shown = diagramElements(definitions);
+  const common = ({ id, name }) => ({ id, name: name?.trim() ?? '', box: boxOf(shown.get(id)) });
+  const band = (element) => ({
+    ...common(element),
+    members: (element.flowNodeRef ?? []).map((node) => node.id),
+  });
+  const sceneNodes = nodes.map((element) => ({
+    ...common(element),
+    element,
+    kind: kindOf(element),
+    host: element.attachedToRef?.id,
+  }));
+  const sceneFlows = flows.map(({ id, name, sourceRef, targetRef }) => ({
+    id,
+    name: name?.trim() ?? '',
+    source: sourceRef?.id,
+    target: targetRef?.id,
+    points: (shown.get(id)?.waypoint ?? []).map(({ x, y }) => [x, y]),
+  }));
+  const named = [...sceneNodes.filter(({ kind }) => kind !== 'task'), ...sceneFlows];
+  return {
+    nodes: sceneNodes,
+    nodeById: new Map(sceneNodes.map((node) => [node.id, node])),
+    flows: sceneFlows,
+    lanes: lanes.map(band),
+    pool: participant && band(participant),
+    labels: named
+      .filter(({ id, name }) => name && shown.has(id))
+      .map(({ id, name }) => ({ id, name, box: boxOf(shown.get(id).label) })),
+    artifacts: [...shown.values()].filter(isArtifact).map((di) => ({
+      id: di.bpmnElement.id,
+      box: boxOf(di),
+    })),
+    pieces: sceneFlows.flatMap(piecesOf),
+  };
+}
+
+const ARTIFACTS = ['TextAnnotation', 'DataObjectReference', 'DataStoreReference'];
+
+function isArtifact({ bounds, bpmnElement }) {
+  return bounds && ARTIFACTS.some((type) => bpmnElement.$instanceOf(`bpmn:${type}`));
+}
+
+function piecesOf(flow) {
+  return flow.points.slice(1).map((b, i) => {
+    const a = flow.points[i];
+    return {
+      flow,
+      a,
+      b,
+      x1: Math.min(a[0], b[0]),
+      y1: Math.min(a[1], b[1]),
+      x2: Math.max(a[0], b[0]),
+      y2: Math.max(a[1], b[1]),
+      level: Math.abs(a[1] - b[1]) <= 1,
+      upright: Math.abs(a[0] - b[0]) <= 1,
+    };
+  });
+}
+
+/** Every pair of a list, once. @template T @param {T[]} items @returns {Iterable<[T, T]>} */
+export function* pairs(items) {
+  for (let i = 0; i < items.length; i++) {
+    for (let j = i + 1; j < items.length; j++) yield [items[i], items[j]];
+  }
+}
+
+/** Does a piece, aslant or not, enter a box? @param {Piece} piece @param {Box} box */
+export function runsInto({ a, b }, box) {
+  const steps = Math.ceil(Math.max(Math.abs(b[0] - a[0]), Math.abs(b[1] - a[1])) / 2) || 1;
+  for (let k = 0; k <= steps; k++) {
+    const x = a[0] + ((b[0] - a[0]) * k) / steps;
+    const y = a[1] + ((b[1] - a[1]) * k) / steps;
+    if (x > box.x && x < box.x + box.w && y > box.y && y < box.y + box.h) return true;
+  }
+  return false;
+}
