@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from engine.clocks import local_date
 from engine.forms import FormScope
@@ -33,12 +33,16 @@ class Visitor:
     def today(self) -> str:
         return local_date(datetime.now(UTC)).isoformat()
 
+    def follow(self, place: Locator) -> None:
+        """Click and be on the next page; a bare click returns while the old one still stands."""
+        with self.page.expect_navigation():
+            place.first.click()
+
     def be(self, person: str) -> None:
         """Log in as a person of the demo by one click."""
         if self.who != person:
             self.page.goto(f"{self.base}/login")
-            self.page.locator(f'button[name="person"][value="{person}"]').first.click()
-            self.page.wait_for_url(lambda url: "/login" not in url)
+            self.follow(self.page.locator(f'button[name="person"][value="{person}"]'))
             self.who = person
 
     def register(self) -> int:
@@ -66,7 +70,7 @@ class Visitor:
         if item.assignee is None:
             self.page.goto(f"{self.base}/inbox")
             row = self.page.locator("table.queue tr", has_text=item.name)
-            row.locator('form[action*="claim"] button').first.click()
+            self.follow(row.locator('form[action*="claim"] button'))
         self.page.goto(f"{self.base}/tasks/{item.id}")
         self.enter(filled)
         assert self.page.locator('[role="status"]').first.is_visible()
@@ -83,7 +87,7 @@ class Visitor:
                 self.be(self.desk.holders[wait["role"], wait["organisation"]])
                 self.page.goto(f"{self.base}/cases/{case.case_no}")
                 row = self.page.locator("table.queue tr", has_text=name)
-                row.locator('a[href*="messages"], a.btn').first.click()
+                self.follow(row.locator('a[href*="messages"], a.btn'))
                 self.enter(form.sample(case.form_scope(running), dict(values)))
                 return
         raise AssertionError(f"neither a task nor a message «{name}» is open")
@@ -102,11 +106,10 @@ class Visitor:
             rows = missing[0].split("-")[0]
             add = self.page.locator(f'button[name="_act"][value="add:{rows}"]')
             update = self.page.locator('button[name="_act"][value="update"]')
-            (add if "-" in missing[0] and add.count() else update).first.click()
+            self.follow(add if "-" in missing[0] and add.count() else update)
         else:
             raise AssertionError(f"no field for {missing} at {self.page.url}")
-        self.page.locator('button.btn-primary[name="_act"][value="complete"]').click()
-        self.page.wait_for_load_state()
+        self.follow(self.page.locator('button.btn-primary[name="_act"][value="complete"]'))
         summary = self.page.locator(".error-summary")
         assert summary.count() == 0, summary.inner_text()
 
@@ -145,12 +148,10 @@ def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.fixture
-def visitor(
-    browser_window: Browser, served: Served, request: pytest.FixtureRequest
-) -> Iterator[Visitor]:
+def visitor(browser: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Visitor]:
     """A visitor; one whose browser runs no scripts where the test asks for that."""
     scripts = getattr(request, "param", True)
-    context = browser_window.new_context(
+    context = browser.new_context(
         locale="zh-CN", viewport={"width": 1280, "height": 900}, java_script_enabled=scripts
     )
     page = context.new_page()
@@ -168,34 +169,3 @@ def test_the_people_of_the_demo_bring_a_petition_to_its_end(visitor: Visitor) ->
     assert bureau.queries.status(case_id) == "closed_recheck"
     assert visitor.desk.open(case_id) == []
     assert verify_case(bureau, case_id) is None
-
-
-def test_the_case_page_shows_the_diagram_where_the_case_stands(visitor: Visitor) -> None:
-    case_id = visitor.register()
-    item = visitor.desk.open(case_id)[0]
-    errors: list[str] = []
-    visitor.page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    visitor.page.goto(f"{visitor.base}/cases/{item.case_no}")
-    visitor.page.wait_for_selector('.diagram[data-drawn="true"]')
-    assert visitor.page.locator(".diagram svg").count() >= 1
-    assert errors == []
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_pages_fit_their_width(browser_window: Browser, served: Served, width: int) -> None:
-    """Nothing but a diagram or a table's own box scrolls sideways."""
-    context = browser_window.new_context(viewport={"width": width, "height": 900})
-    visitor = Visitor(context.new_page(), served)
-    case_id = visitor.register()
-    case_no = visitor.desk.bureau.queries.case(case_id, visitor.desk.bureau.queries.person("lin"))
-    item = visitor.desk.open(case_id)[0]
-    for path in (
-        "inbox",
-        "cases",
-        "register",
-        f"cases/{case_no.row['case_no']}",
-        f"tasks/{item.id}",
-    ):
-        visitor.page.goto(f"{visitor.base}/{path}")
-        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width, path
-    context.close()

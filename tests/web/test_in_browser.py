@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from engine.queries import InboxItem
 from web.assets import Assets
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium"),
     pytest.mark.skipif(not Assets.read().built, reason="no build of the front end"),
 ]
 
@@ -33,24 +29,19 @@ def site(app: Flask) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="module")
-def window() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser.new_page()
-        browser.close()
-
-
 @pytest.fixture
-def page(window: Page, site: str) -> Iterator[Page]:
-    """A window in which the registrar of the city office is logged in; it may not complain."""
+def page(browser: Browser, site: str) -> Iterator[Page]:
+    """A page in which the registrar of the city office is logged in; it may not complain."""
+    context = browser.new_context()
+    page = context.new_page()
     said: list[str] = []
-    window.on("pageerror", lambda error: said.append(str(error)))
-    window.on("console", lambda told: said.append(told.text) if told.type == "error" else None)
-    window.goto(f"{site}/login")
-    window.click("button[name=person][value=lin]")
-    yield window
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda told: said.append(told.text) if told.type == "error" else None)
+    page.goto(f"{site}/login")
+    with page.expect_navigation():
+        page.click("button[name=person][value=lin]")
+    yield page
+    context.close()
     assert not said
 
 
@@ -58,7 +49,8 @@ def test_a_choice_shows_what_follows_at_once_and_touches_nothing_else(
     page: Page, site: str, petition: InboxItem
 ):
     page.goto(f"{site}/tasks/{petition.id}")
-    page.click("text=领取并填写")
+    with page.expect_navigation():
+        page.click("text=领取并填写")
     page.fill("#f-facts", "正在写的事实")
     assert page.locator(".update:visible").count() == 0
     page.check("input[name=purpose][value=accusation]")
