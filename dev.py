@@ -22,6 +22,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn, TextIO
@@ -30,6 +32,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / ".anjie-setup"
+INSTALLING = VENV / ".anjie-installing"
 LOG = VENV / "setup.log"
 
 # What pip or venv say in their log, and what it means for the person who waits.
@@ -94,11 +97,21 @@ def main(argv: list[str]) -> int:
     except Stopped as stopped:
         print(f"dev.py: {stopped}", file=sys.stderr)
     except OSError as error:
-        full = error.errno == errno.ENOSPC
-        print(f"dev.py: {'the disk is full: make room' if full else error}.", file=sys.stderr)
+        print(f"dev.py: {what_to_do(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("dev.py: stopped by the keyboard.", file=sys.stderr)
     return 1
+
+
+def what_to_do(error: OSError) -> str:
+    where = error.filename or ROOT
+    if error.errno == errno.ENOSPC:
+        return "The disk is full: make room (about 1 GB) and try again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{where} may not be written: make it writable for this user and try again."
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return f"{where} is no folder: take it away and try again."
+    return f"{error}. Mend that and try again."
 
 
 # set-up
@@ -107,23 +120,25 @@ def main(argv: list[str]) -> int:
 def setup() -> None:
     """Bring .venv up to date; takes a moment and says nothing when nothing changed."""
     VENV.mkdir(exist_ok=True)
-    with (VENV / ".anjie-lock").open("w") as lock:
-        wait_for(lock)
+    with alone() as lock:
         wanted = fingerprint()
         if STAMP.is_file() and STAMP.read_text() == wanted and front_end().is_current():
             return
         STAMP.unlink(missing_ok=True)
-        install(Progress())
+        install(Progress(), lock)
         STAMP.write_text(wanted)
 
 
-def wait_for(lock: TextIO) -> None:
-    """Let one set-up at a time work in .venv."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print("Another set-up is at work here; waiting for it.", flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+@contextmanager
+def alone() -> Iterator[TextIO]:
+    """One at a time sets up here or makes a demo bureau; whoever comes later waits."""
+    with (VENV / ".anjie-lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up is at work here; waiting for it.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
 
 
 def fingerprint() -> str:
@@ -141,17 +156,27 @@ def front_end() -> ModuleType:
     return importlib.import_module("bundle")
 
 
-def install(progress: Progress) -> None:
+def install(progress: Progress, lock: TextIO) -> None:
     LOG.write_text("")
-    if not answers("-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
+    if not is_sound():
         progress.say(f"making .venv with Python {sys.version.split()[0]}")
         clear_venv()
-        run_logged([sys.executable, "-m", "venv", str(VENV)], progress)
-    if not answers("-m", "pip", "--version"):
-        run_logged([str(BIN / "python"), "-m", "ensurepip", "--default-pip"], progress)
+        run_logged([sys.executable, "-m", "venv", str(VENV)], progress, lock)
     pip = [str(BIN / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    run_logged([*pip, "-e", ".[dev]", "-c", "requirements/constraints.txt"], progress)
+    INSTALLING.touch()
+    try:
+        run_logged([*pip, "-e", ".[dev]", "-c", "requirements/constraints.txt"], progress, lock)
+    except Stopped:  # then pip took back what it had begun
+        INSTALLING.unlink()
+        raise
+    INSTALLING.unlink()
     progress.say("ready")
+
+
+def is_sound() -> bool:
+    """Has .venv a Python that is new enough, with pip, and no installation that was cut off?"""
+    new_enough = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return not INSTALLING.exists() and answers("-c", new_enough) and answers("-m", "pip", "-V")
 
 
 def answers(*arguments: str) -> bool:
@@ -164,9 +189,8 @@ def answers(*arguments: str) -> bool:
 
 
 def clear_venv() -> None:
-    """Take away an environment whose Python is missing or too old; log and lock stay."""
-    for name in ("bin", "include", "lib", "lib64", "pyvenv.cfg"):
-        path = VENV / name
+    """Take away an environment that cannot be built on; log and lock stay."""
+    for path in (*map(VENV.joinpath, ("bin", "include", "lib", "lib64", "pyvenv.cfg")), INSTALLING):
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif path.is_dir():
@@ -186,10 +210,20 @@ class Progress:
         self.said = what
 
 
-def run_logged(command: list[str], progress: Progress) -> None:
-    """Run a step of the set-up, keep its output in the log, raise Stopped when it fails."""
+def run_logged(command: list[str], progress: Progress, lock: TextIO) -> None:
+    """Run a step of the set-up, keep its output in the log, raise Stopped when it fails.
+
+    The step holds the lock too: where only dev.py is killed, the next one waits for its pip.
+    """
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=(lock.fileno(),),
     )
     with LOG.open("a") as log, process:
         for line in process.stdout or ():
@@ -216,13 +250,13 @@ def explain(log: str) -> str:
 def serve() -> NoReturn:
     """Become `anjie serve`, with a demo bureau where the instance has no database yet."""
     setup()
-    port = os.environ.get("PORT", "8000")
-    refuse_taken(port)
+    refuse_taken(os.environ.get("PORT") or "8000")
     os.chdir(ROOT)
-    if not has_database():
-        code = run("anjie", "init", "--demo")
-        if code:
-            sys.exit(code)
+    with alone():
+        if not has_database():
+            code = run("anjie", "init", "--demo")
+            if code:
+                sys.exit(code)
     os.execv(BIN / "anjie", ["anjie", "serve"])
 
 
@@ -230,20 +264,20 @@ def has_database() -> bool:
     """Is there something to serve, in the instance's folder or at DATABASE_URL?"""
     if os.environ.get("DATABASE_URL"):
         return answers("-c", HAS_TABLES)
-    return any(Path(os.environ.get("ANJIE_INSTANCE", "instance")).glob("*.db"))
+    return (Path(os.environ.get("ANJIE_INSTANCE") or "instance") / "anjie.db").exists()
 
 
 def refuse_taken(port: str) -> None:
     """Say so before the demo bureau is made, which takes longer."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(port)))
-        except (OSError, ValueError, OverflowError):
-            raise Stopped(
-                f"Port {port} cannot be used, something else listens there or it is no port:"
-                " choose another, for instance PORT=8001 python3 dev.py serve."
-            ) from None
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise Stopped(f"PORT is «{port}», expected a number from 1 to 65535: set another.")
+    try:
+        socket.create_server(("127.0.0.1", int(port))).close()
+    except OSError as error:
+        raise Stopped(
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): choose another, for"
+            " instance PORT=8001 python3 dev.py serve."
+        ) from None
 
 
 # test

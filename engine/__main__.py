@@ -19,7 +19,7 @@ PROCESSES = Path(__file__).resolve().parent.parent / "processes"
 
 def instance_folder() -> Path:
     """`ANJIE_INSTANCE`, default `instance/`."""
-    return Path(os.environ.get("ANJIE_INSTANCE", "instance"))
+    return Path(os.environ.get("ANJIE_INSTANCE") or "instance")
 
 
 def database_url() -> str:
@@ -51,11 +51,21 @@ class Group(click.Group):
                 )
             context.exit(1)
         except InvalidInput as error:
-            details = " ".join(f"{k}: {' '.join(v)}" for k, v in error.fields.items())
-            click.echo(f"{error.message} {details}", err=True)
+            details = "; ".join(f"{k}: {' '.join(v)}" for k, v in error.fields.items())
+            click.echo(details or error.message, err=True)
             context.exit(1)
         except EngineError as error:
             click.echo(error.message, err=True)
+            context.exit(1)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = error.filename or "A file or connection"
+            click.echo(
+                f"{where}: {error.strerror or error}. Expected a place with room that this user "
+                "may read and write; make it so, or choose another.",
+                err=True,
+            )
             context.exit(1)
 
 
@@ -69,11 +79,11 @@ def cli() -> None:
 def init(demo: bool) -> None:
     """Create or migrate the database and deploy the procedures that come with the program."""
     instance_folder().mkdir(parents=True, exist_ok=True)
-    bureau = open_bureau(check=False)
     now = datetime.now(UTC)
     if demo:
-        _init_demo(bureau, now)
+        _init_demo(now)
         return
+    bureau = open_bureau(check=False)
     bureau.create(now)
     bureau.refresh()
     from engine.definitions import read_packages
@@ -81,23 +91,21 @@ def init(demo: bool) -> None:
     _deploy(bureau, read_packages(PROCESSES), now)
 
 
-def _init_demo(bureau: Any, now: datetime) -> None:
-    from engine.demo import make_demo, opening_of
+def _init_demo(now: datetime) -> None:
+    from engine.demo.installing import install_demo
 
-    bureau.create(opening_of(now))
-    if bureau.queries.case_ids():
-        raise Conflict(
-            f"{database_url()} holds cases already; the demo bureau is made in an empty database. "
-            "Set ANJIE_INSTANCE or DATABASE_URL to a new one."
-        )
-    # The log-in page then offers its people, under a banner that says demo (web/wsgi.py).
-    (instance_folder() / "demo").touch()
-    made = make_demo(bureau, PROCESSES, now, progress=lambda text: click.echo(text, err=True))
+    made = install_demo(
+        database_url(), instance_folder(), PROCESSES, now, lambda text: click.echo(text, err=True)
+    )
     click.echo(f"demo bureau ready: {made} petitions")
 
 
 @cli.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path), default=PROCESSES)
+@click.argument(
+    "path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=PROCESSES,
+)
 def deploy(path: Path) -> None:
     """Deploy the packages of a folder; unchanged ones keep their version."""
     from engine.definitions import read_packages
@@ -111,9 +119,16 @@ def _deploy(bureau: Any, packages: Any, now: datetime) -> None:
     for key, version in sorted(bureau.library.latest.items()):
         if before.get(key) != version:
             click.echo(f"{key}: version {version}")
+    from engine.worker import recompute_clocks
+
     calendar = bureau.library.shared.calendar.version
-    for case_id in bureau.queries.running_calendars(calendar):
-        bureau.execute(c.RecomputeClocks(case_id), c.SYSTEM, now)
+    outdated = bureau.queries.running_calendars(calendar)
+    undone = [n for n in outdated if not recompute_clocks(bureau, n, now)]
+    if undone:
+        raise Conflict(
+            f"Deployed, but the clocks of {len(undone)} cases could not be counted anew: "
+            f"{', '.join(map(str, undone[:20]))}. See their incidents."
+        )
 
 
 @cli.command()
@@ -139,12 +154,17 @@ def check(paths: tuple[Path, ...], as_json: bool, only: str | None, lang: Any) -
 
 
 @cli.command()
-@click.option("--port", type=int, default=lambda: int(os.environ.get("PORT", "8000")))
-@click.option("--processes", type=int, default=1, help="More than one needs PostgreSQL.")
+@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8000)
+@click.option(
+    "--processes", type=click.IntRange(1, 256), default=1, help="More than one needs PostgreSQL."
+)
 @click.option("--no-worker", is_flag=True, help="Timers and notifications run elsewhere.")
 def serve(port: int, processes: int, no_worker: bool) -> None:
     """Serve the pages and the API on this machine; a worker runs inside."""
+    from engine.demo.installing import require_finished
     from web.serve import serve as run
+
+    require_finished(instance_folder())
 
     def work() -> None:
         from engine.worker import Worker
@@ -201,10 +221,7 @@ def due(start: str, n: int, workdays: bool, exclude: int, as_json: bool) -> None
     from engine.calendar import Calendar
     from engine.clocks import describe_due
 
-    try:
-        first = date.fromisoformat(start)
-    except ValueError:
-        raise InvalidInput({"start": [f"expected YYYY-MM-DD, found «{start}»"]}) from None
+    first = _day(start)
     calendar = Calendar.load(json.loads((PROCESSES / "_shared" / "calendar.json").read_text()))
     found = describe_due(first, n, workdays=workdays, exclude=exclude, calendar=calendar)
     if as_json:
@@ -214,20 +231,31 @@ def due(start: str, n: int, workdays: bool, exclude: int, as_json: bool) -> None
             click.echo(f"{key}: {str(value).lower() if isinstance(value, bool) else value}")
 
 
+def _day(text: str) -> date:
+    """Raises InvalidInput for the other forms of ISO 8601 too."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise InvalidInput({"start": [f"expected YYYY-MM-DD, found «{text}»"]})
+    return day
+
+
 @cli.command()
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--input", "given", required=True, help="JSON, or @FILE.")
 @click.option("--batch", is_flag=True, help="The input is a list of inputs.")
 def decide(file: Path, given: str, batch: bool) -> None:
     """Evaluate a decision table."""
     from engine.decisions import decide_file
 
-    text = Path(given[1:]).read_text("utf-8") if given.startswith("@") else given
     try:
+        text = Path(given[1:]).read_text("utf-8") if given.startswith("@") else given
         inputs = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput({"input": [f"expected JSON: {error}"]}) from None
-    if isinstance(inputs, list) != batch:
+    if not isinstance(inputs, list if batch else dict):
         raise InvalidInput({"input": ["expected a list with --batch, an object without it"]})
     click.echo(json.dumps(decide_file(file, inputs), ensure_ascii=False))
 
@@ -266,14 +294,18 @@ def replay(case: str) -> None:
 
 @cli.command()
 @click.argument("person")
-@click.option("--days", type=int, default=30)
-def token(person: str, days: int) -> None:
+@click.option("--days", type=click.IntRange(1, 3650), default=30)
+@click.option("--revoke", is_flag=True, help="End all tokens of this person instead.")
+def token(person: str, days: int, revoke: bool) -> None:
     """Print a bearer token for the API."""
     import hashlib
     import secrets
 
     bureau = open_bureau()
     bureau.queries.person(person)
+    if revoke:
+        bureau.execute(c.EndSessions(person, "api"), c.SYSTEM, datetime.now(UTC))
+        return
     secret = secrets.token_urlsafe(32)
     hashed = hashlib.sha256(secret.encode()).hexdigest()
     command = c.OpenSession(person, hashed, "api", days)
@@ -318,7 +350,7 @@ def password(person: str, password: str) -> None:
 @cli.command()
 @click.argument("name", type=click.Choice(["steps"]))
 @click.option("--json", "as_json", is_flag=True)
-@click.option("--scale", type=float, default=1.0)
+@click.option("--scale", type=click.FloatRange(0, 1000, min_open=True), default=1.0)
 def bench(name: str, as_json: bool, scale: float) -> None:
     """Measure; figures are reported, never asserted."""
     from engine.bench import bench_steps

@@ -30,10 +30,8 @@ class Access:
         if found is None:
             raise Conflict("The task is finished or was withdrawn. Load the inbox again.")
         if not found["member"]:
-            raise NotAllowed(
-                f"The task is for the role «{found['role']}» at «{found['organisation']}», which "
-                f"{actor} does not hold."
-            )
+            # Neither role nor place: who is accused learns nothing of who looks into it.
+            raise NotAllowed(f"The task is for a role that {actor} does not hold.")
         holder = found["assignee"]
         if holder is not None and holder != actor:
             raise Conflict(f"The task is claimed by {holder}. Choose another one.")

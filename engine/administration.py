@@ -6,6 +6,7 @@ are no part of any history.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,8 @@ from engine import history, store
 from engine.access import Access
 from engine.checks import check_packages, errors_among
 from engine.definitions import SHARED, Library, Package, Shared, next_versions
-from engine.errors import InvalidDefinition, NotFound
+from engine.errors import InvalidDefinition, InvalidInput, NotFound
+from engine.lookups import Lookups
 from engine.plan import Plan, Writer
 from engine.store import BUREAU, instant
 
@@ -28,18 +30,21 @@ class Administration:
     def __init__(
         self,
         database: Engine,
+        lookups: Lookups,
         writer: Writer,
         access: Access,
         library: Library,
         refresh: Callable[[], None],
     ) -> None:
-        self._database, self._writer, self._access = database, writer, access
-        self._library, self._refresh = library, refresh
+        self._database, self._lookups, self._writer = database, lookups, writer
+        self._access, self._library, self._refresh = access, library, refresh
+        self.roles_changed: Callable[[datetime], None] = lambda now: None
         self.commands: dict[type[c.Command], Callable[[Any, str, datetime], c.Result]] = {
             c.Deploy: self._deploy,
             c.DefineBureau: self._define_bureau,
             c.OpenSession: self._open_session,
             c.CloseSession: self._close_session,
+            c.EndSessions: self._end_sessions,
             c.RecordFailedLogIn: self._record_failed_log_in,
         }
 
@@ -77,9 +82,11 @@ class Administration:
 
     def _define_bureau(self, command: c.DefineBureau, actor: str, now: datetime) -> c.Result:
         self._access.require_engine_or_role(actor, "administrator")
+        self._check_register(command)
         events: list[tuple[str, dict[str, Any]]] = [
             ("organisation_defined", dict(row)) for row in command.organisations
         ]
+        events += self._ended_roles(command)
         for row in command.people:
             public = {k: v for k, v in row.items() if k != "password_hash"}
             events.append(("person_defined", public))
@@ -89,8 +96,50 @@ class Administration:
             if "password_hash" in row
         }
         result = self._append_bureau("DefineBureau", events, actor, now, command, secret)
+        for person in secret:
+            self._end_sessions(c.EndSessions(person), actor, now)
         self._refresh()
+        self.roles_changed(now)
         return result
+
+    def _ended_roles(self, command: c.DefineBureau) -> list[tuple[str, dict[str, Any]]]:
+        given = {
+            (row["id"], role["organisation"], role["role"])
+            for row in command.people
+            for role in row["roles"]
+        }
+        ended: dict[str, list[dict[str, str]]] = {}
+        for person, place, role in self._lookups.roles_of(row["id"] for row in command.people):
+            if (person, place, role) not in given:
+                ended.setdefault(person, []).append({"organisation": place, "role": role})
+        return [("roles_ended", {"id": person, "roles": roles}) for person, roles in ended.items()]
+
+    def _check_register(self, command: c.DefineBureau) -> None:
+        """Raises InvalidInput that names each row which cannot be used, and why."""
+        places = {*self._lookups.organisations()}
+        places |= {row["id"] for row in command.organisations if isinstance(row.get("id"), str)}
+        faults: dict[str, list[str]] = {}
+        for number, row in enumerate(command.organisations):
+            faults[f"organisations.{number}"] = _faults_of_row(row, "kind")
+            if row.get("parent") not in (None, *places):
+                faults[f"organisations.{number}"].append(f"no organisation «{row['parent']}»")
+        for number, row in enumerate(command.people):
+            faults[f"people.{number}"] = _faults_of_row(row)
+            faults[f"people.{number}"] += self._faults_of_roles(row.get("roles"), places)
+        found = {where: texts for where, texts in faults.items() if texts}
+        if found:
+            raise InvalidInput(found, "The organisations and people cannot be used as given.")
+
+    def _faults_of_roles(self, roles: Any, places: set[str]) -> list[str]:
+        if not isinstance(roles, list | tuple) or not all(isinstance(r, Mapping) for r in roles):
+            return ["expected roles, a list of {role, organisation}"]
+        faults = []
+        for role in roles:
+            if str(role.get("role")) not in self._library.shared.roles:
+                faults.append(f"no role «{role.get('role')}» in roles.json")
+            if str(role.get("organisation")) not in places:
+                faults.append(f"no organisation «{role.get('organisation')}»")
+        return faults
 
     def _append_bureau(
         self,
@@ -107,7 +156,7 @@ class Administration:
             plan.put("person", (person,), values)
         payload = history.payload({"type": kind}, {}, events, None)
         plan.event = history.row(BUREAU, now, actor, kind, payload)
-        plan.keep_key(actor, command.key)
+        plan.keep_key(actor, command)
         seq = self._writer.write(plan)
         if seq is None:
             raise NotFound("The bureau has no chain yet. Run `anjie init`.")
@@ -134,6 +183,15 @@ class Administration:
             )
         return c.Result(BUREAU, 0)
 
+    def _end_sessions(self, command: c.EndSessions, actor: str, now: datetime) -> c.Result:
+        t = store.session
+        these = [t.c.person == command.person]
+        if command.kind is not None:
+            these.append(t.c.kind == command.kind)
+        with self._database.begin() as connection:
+            connection.execute(delete(t).where(*these))
+        return c.Result(BUREAU, 0)
+
     def _record_failed_log_in(
         self, command: c.RecordFailedLogIn, actor: str, now: datetime
     ) -> c.Result:
@@ -146,6 +204,20 @@ class Administration:
             if connection.execute(seen).first() is None:
                 connection.execute(insert(table).values(name=command.name, at=instant(now)))
         return c.Result(BUREAU, 0)
+
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def _faults_of_row(row: Mapping[str, Any], *more: str) -> list[str]:
+    name = row.get("id")
+    faults = []
+    if not isinstance(name, str) or not _ID.fullmatch(name):
+        faults.append(f"expected an id of 1 to 64 letters, digits, _ . or -, found {name!r}")
+    if name in (c.TIMER, c.SYSTEM):
+        faults.append(f"the id «{name}» is the engine's own")
+    missing = [key for key in ("zh", "en", *more) if not isinstance(row.get(key), str)]
+    return faults + [f"expected {key}, a text" for key in missing]
 
 
 def _shared_of(packages: Mapping[str, Package]) -> Shared:

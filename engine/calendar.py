@@ -52,10 +52,6 @@ class Calendar:
             version=_version(notices),
         )
 
-    def knows(self, year: int) -> bool:
-        """Whether the notice for this year is loaded."""
-        return year in self.years
-
     def is_settled(self, first: date, last: date) -> bool:
         """Whether no notice still to come can change a day from `first` to `last`, both included.
 

@@ -7,6 +7,7 @@ document of the case, by the keys of the forms.
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections import ChainMap
 from collections.abc import Callable, Mapping
@@ -114,11 +115,12 @@ class Case:
         self.clocks_changed = False
         self.on_completed: Callable[[Case, Running, Element], None] = _no_effects
         self._functions: dict[str, Callable[..., Any]] = {
-            "due": lambda key: self._instant(key, "legal_due"),
-            "target": lambda key: self._instant(key, "internal_target"),
+            "due": lambda keys: self._instant(keys, "legal_due"),
+            "target": lambda keys: self._instant(keys, "internal_target"),
             "warn": self._warn,
-            "due_date": lambda key: self._day(key, "legal_due"),
-            "running": lambda key: self._running_clock(key) is not None,
+            "due_date": lambda keys: self._day(keys, "legal_due"),
+            "running": lambda keys: self.running_clock(keys) is not None,
+            "organisation": self.known_organisation,
             "today": lambda: self.moment.today,
             "now": lambda: self.moment.now,
         }
@@ -203,22 +205,29 @@ class Case:
 
     # clocks
 
-    def _running_clock(self, key: str) -> dict[str, Any] | None:
-        clock = self.clocks.get(key)
+    def clock(self, keys: str) -> tuple[str, dict[str, Any] | None]:
+        """Of the clocks named, the one that is running, else the one that started last."""
+        names = names_in(keys)
+        started = [(key, self.clocks[key]) for key in names if key in self.clocks]
+        first = (names[0] if names else "", None)
+        return max(started, key=lambda c: (c[1]["status"] == "running", c[1]["no"]), default=first)
+
+    def running_clock(self, keys: str) -> dict[str, Any] | None:
+        _, clock = self.clock(keys)
         return clock if clock and clock["status"] == "running" else None
 
-    def _day(self, key: str, which: str) -> date | None:
-        clock = self.clocks.get(key)
+    def _day(self, keys: str, which: str) -> date | None:
+        _, clock = self.clock(keys)
         return date.fromisoformat(clock[which]) if clock else None
 
-    def _instant(self, key: str, which: str) -> datetime | None:
+    def _instant(self, keys: str, which: str) -> datetime | None:
         """24:00 of the day: from that instant on the limit is over (Civil Code art. 203)."""
-        clock = self._running_clock(key)
+        clock = self.running_clock(keys)
         return end_of_day(date.fromisoformat(clock[which])) if clock else None
 
-    def _warn(self, key: str, days: Any) -> datetime | None:
+    def _warn(self, keys: str, days: Any) -> datetime | None:
         """0:00 local time, `days` calendar days before the legal due date."""
-        clock = self._running_clock(key)
+        clock = self.running_clock(keys)
         if clock is None:
             return None
         day = date.fromisoformat(clock["legal_due"]) - timedelta(days=int(days))
@@ -285,14 +294,17 @@ class Case:
             return item
         if key in self.organisations:
             return self.organisations[key]
-        found = self._derived(key)
+        found = self.known_organisation(key)
         if found is None:
             raise ModelFailure(
                 f"The case has no organisation «{key}» yet; a form must set it before this element."
             )
         return found
 
-    def _derived(self, key: str) -> str | None:
+    def known_organisation(self, key: str) -> str | None:
+        """The organisation behind a key, as set or as the tree gives it; None while unknown."""
+        if key in self.organisations:
+            return self.organisations[key]
         known = ",".join(f"{k}={v}" for k, v in sorted(self.organisations.items()))
 
         def derive(world: Any, wanted: str = key) -> str | None:
@@ -361,6 +373,12 @@ class Case:
 
 def _no_effects(case: Case, running: Running, element: Element) -> None:
     """Replaced by the handlers before any command runs."""
+
+
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> tuple[str, ...]:
+    """A text that names several things: `a, b` as (a, b)."""
+    return tuple(name for name in re.split(r"[,，;；\s]+", text) if name)
 
 
 @lru_cache(maxsize=4096)

@@ -187,46 +187,6 @@ def check_extension(
         )
 
 
-def excluded_days(started: date | None, concluded: date | None) -> int:
-    """The calendar days that a hearing takes out of a limit, first and last day included.
-
-    Regulation art. 36(2). From the notice of the hearing to its conclusion; the article does
-    not say which days, so this is a default. Raises InvalidInput when a day is missing or the
-    conclusion lies before the start.
-    """
-    if started is None:
-        raise _invalid("started", "The hearing has no first day; enter the day of its notice.")
-    if concluded is None:
-        raise _invalid(
-            "concluded", "The hearing has no conclusion yet; enter its day once it is written."
-        )
-    if concluded < started:
-        raise _invalid(
-            "concluded",
-            f"The hearing cannot be concluded on {concluded}, before it started on {started}; "
-            "correct one of the two days.",
-        )
-    return (concluded - started).days + 1
-
-
-def in_time(due: Due | None, *, received: date, mailed: date | None = None) -> bool:
-    """Whether a petitioner's request came in time: mailed by the last day is in time.
-
-    Without a started clock (no proof of service) every request is. Local dates. Raises
-    InvalidInput when the mailing lies after the receipt.
-    """
-    if mailed is not None and mailed > received:
-        raise _invalid(
-            "mailed", f"Mailed on {mailed} but received on {received}; correct one of the two."
-        )
-    return due is None or (mailed or received) <= due.legal_due
-
-
-def earliest(*dues: Due | None) -> Due | None:
-    """The clock that goes on when duplicates are merged: the one that started first."""
-    return min((due for due in dues if due is not None), key=lambda due: due.start, default=None)
-
-
 def describe_due(
     start: date, n: int, *, workdays: bool, exclude: int, calendar: Calendar
 ) -> dict[str, str | bool]:

@@ -3,9 +3,10 @@ past tense (engine/history.py)."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from typing import Any, Self
 
 from engine.errors import NotFound
@@ -38,9 +39,14 @@ class ItemId:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """`key`: idempotency key; the same key by the same actor is executed once."""
+    """`key`: idempotency key; the same command by the same actor with it is executed once."""
 
     key: str | None = None
+
+    def digest(self) -> bytes:
+        """What tells this command from another one that was sent with the same key."""
+        told = [type(self).__name__, {k: v for k, v in vars(self).items() if k != "key"}]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,9 @@ class Deploy(Command):
 class DefineBureau(Command):
     """Organisations, people and their roles; adds and replaces by id, removes nobody.
 
-    `people` rows may carry `password_hash`; the history keeps it out.
+    A person's roles are those given: the others end, and what was claimed by them is released.
+    `people` rows may carry `password_hash`; the history keeps it out, and a new password ends
+    the sessions and tokens that the old one gave.
     """
 
     organisations: tuple[Mapping[str, Any], ...]
@@ -147,6 +155,14 @@ class CloseSession(Command):
 
 
 @dataclass(frozen=True)
+class EndSessions(Command):
+    """End a person's sessions: all of them, or those of one `kind`."""
+
+    person: str
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
 class RecordFailedLogIn(Command):
     """A log-in that failed; counts against `name` for the lock-out."""
 
@@ -161,4 +177,3 @@ class Result:
     seq: int
     case_no: str = ""
     opened: tuple[str, ...] = ()
-    on: date | None = field(default=None, compare=False)

@@ -11,10 +11,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from engine.casefile import Case, Running
+from engine.casefile import Case, Running, assignments, names_in
 from engine.clocks import check_extension
 from engine.definitions import Element
 from engine.errors import ModelFailure
+from engine.expressions import compile_expression
+from engine.spiff.instance import literal
 from engine.store import instant
 
 
@@ -34,7 +36,7 @@ def _start_clock(case: Case, running: Running, element: Element, keys: str) -> N
         return
     length = element.get("clockLength")
     days = case.evaluate_on_file(length, running) if length else None
-    for key in _names(keys):
+    for key in names_in(keys):
         clock = {
             "no": case.count("clock"),
             "start": start.isoformat(),
@@ -67,7 +69,7 @@ def date_clock(case: Case, key: str, clock: dict[str, Any], event: str) -> None:
 
 def _end_clocks(status: str) -> Any:
     def end(case: Case, running: Running, element: Element, keys: str) -> None:
-        for key in _names(keys):
+        for key in names_in(keys):
             _end_clock(case, key, status)
 
     return end
@@ -124,7 +126,7 @@ def _need_clock(case: Case, element: Element, key: str) -> dict[str, Any]:
 
 
 def _issue_document(case: Case, running: Running, element: Element, kinds: str) -> None:
-    for kind in _names(kinds):
+    for kind in names_in(kinds):
         no = case.documents[kind] = case.count("document")
         case.emit(
             "document_issued",
@@ -151,11 +153,17 @@ def _set_status(case: Case, running: Running, element: Element, status: str) -> 
     case.emit("status_changed", status=status)
 
 
+def _set_organisation(case: Case, running: Running, element: Element, text: str) -> None:
+    for key, other in assignments(text):
+        organisation = case.organisations[key] = case.organisation(other, running.item)
+        case.emit("organisation_set", key=key, organisation=organisation)
+
+
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def _notify(case: Case, running: Running, element: Element, to: str) -> None:
-    clock = case.clocks.get(element.get("clock"))
+    _, clock = case.clock(element.get("clock"))
     values = {
         **{k: v for k, v in case.doc.items() if isinstance(v, str)},
         **{k: v for k, v in running.instance.variables.items() if isinstance(v, str)},
@@ -163,7 +171,7 @@ def _notify(case: Case, running: Running, element: Element, to: str) -> None:
         "due": (clock or {}).get("legal_due", ""),
     }
     text = _PLACE.sub(lambda m: str(values.get(m.group(1), m.group(0))), element.get("text"))
-    for recipient in _names(to):
+    for recipient in names_in(to):
         role, _, key = recipient.partition("@")
         address = f"{role}@{case.organisation(key, running.item)}" if key else role
         no = case.count("outbox")
@@ -179,6 +187,7 @@ def _notify(case: Case, running: Running, element: Element, to: str) -> None:
 
 _EFFECTS = {
     "status": _set_status,
+    "setOrganisation": _set_organisation,
     "stopClock": _end_clocks("met"),
     "cancelClock": _end_clocks("cancelled"),
     "startClock": _start_clock,
@@ -195,7 +204,7 @@ def redate(case: Case) -> None:
     case.clocks_changed = False
     for running in list(case.instances.values()):
         for number, element_id, text, old in running.instance.timers():
-            due = timer_instant(case, running, text) if "(" in text else old
+            due = timer_instant(case, running, text) if _follows_clocks(text, old) else old
             if due != old:
                 running.instance.set_due(number, due)
                 case.emit(
@@ -207,16 +216,22 @@ def redate(case: Case) -> None:
                     new=old is None,
                 )
         for number, element_id, _ in running.instance.items():
-            key = running.element(element_id).get("clock")
-            clock = case.clocks.get(key) if key else None
-            if clock and clock["status"] == "running":
+            clock = case.running_clock(running.element(element_id).get("clock"))
+            if clock:
                 case.emit(
                     "task_redated", instance=running.no, number=number, due=clock["legal_due"]
                 )
 
 
-def _names(text: str) -> list[str]:
-    return [name for name in re.split(r"[,，;；\s]+", text) if name]
+CLOCK_FUNCTIONS = frozenset({"due", "target", "warn", "due_date", "running"})
+"""The engine's functions whose value changes with a clock (casefile.py)."""
+
+
+def _follows_clocks(text: str, old: str | None) -> bool:
+    """What counts from `today()` keeps its date; what had none may have got one."""
+    if literal(text):
+        return False
+    return old is None or bool(CLOCK_FUNCTIONS & compile_expression(text).calls)
 
 
 def today(case: Case) -> str:

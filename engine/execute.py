@@ -22,6 +22,7 @@ from engine import handlers, history, store
 from engine.access import Access
 from engine.administration import Administration
 from engine.casefile import Case, canonical, packed
+from engine.claims import Claims
 from engine.clocks import local_date
 from engine.definitions import Library
 from engine.errors import (
@@ -46,6 +47,9 @@ from engine.store import BUREAU, instant
 
 OPENING_TRIES = 100
 """How often a case is opened anew because others took its number first."""
+
+STALE_TRIES = 20
+"""How often a command is decided anew because others went on with its case meanwhile."""
 
 MODEL_FAULTS = (ModelFailure, ExpressionFailed, InvalidExpression, DecisionFailed, NotFound)
 """Failures of the model, whose parts may be missing (NotFound): recorded as incidents, since
@@ -78,22 +82,23 @@ class Bureau:
         self.queries = Queries(self.database, self.library)
         self._writer = Writer(self.database)
         self._access = Access(self.queries)
+        claims = Claims(self.queries, self._writer, self._access)
         self._administration = Administration(
-            self.database, self._writer, self._access, self.library, self.refresh
+            self.database, self.queries, self._writer, self._access, self.library, self.refresh
         )
+        self._administration.roles_changed = claims.give_back
         self._refreshed: datetime | None = None
         self._incidents = Incidents(self.queries, self._writer)
         self._live = LiveCases(self.queries, self.library, self.refresh)
         self._commands: dict[type[c.Command], Callable[[Any, str, datetime], c.Result]] = {
             c.StartCase: self._start_case,
             c.SeedCase: self._seed_case,
-            c.ClaimTask: self._claim_task,
-            c.ReleaseTask: self._release_task,
             c.CompleteTask: self._complete_task,
             c.CorrelateMessage: self._correlate_message,
             c.FireTimer: self._fire_timer,
             c.RecomputeClocks: self._recompute_clocks,
             c.RetryIncident: self._retry_incident,
+            **claims.commands,
             **self._administration.commands,
         }
 
@@ -101,7 +106,8 @@ class Bureau:
         """Execute a command by `actor` (a person's id, `timer` or `system`) at an aware `now`.
 
         Raises the errors of engine/errors.py; then nothing of the command was written. A command
-        with a key that this actor already used gives the first result again.
+        that this actor already sent with the same key is not executed again; its result names the
+        case. Another command with a used key raises Conflict.
         """
         try:
             return self._commands[type(command)](command, actor, now)
@@ -120,7 +126,7 @@ class Bureau:
         self._writer.close()
         self.database.dispose()
 
-    def _refresh_by(self, now: datetime) -> None:
+    def refresh_by(self, now: datetime) -> None:
         """What another process deployed is in force here soon after."""
         if self._refreshed is None or abs(now - self._refreshed) > REFRESH_AFTER:
             self.refresh()
@@ -151,7 +157,7 @@ class Bureau:
         self.refresh()
         package, version = self.library.owner(command.procedure)
         start = self.library.package(package, version).processes[command.procedure].start
-        if not start.role:
+        if not start.get("form"):
             raise NotAllowed(f"«{command.procedure}» is called by others and never started alone.")
         self._access.require_role(actor, start.role, command.organisation)
         return self._open(command, actor, now, handlers.start_case)
@@ -186,62 +192,24 @@ class Bureau:
         raise Conflict()
 
     def _complete_task(self, command: c.CompleteTask, actor: str, now: datetime) -> c.Result:
-        item = command.item
-        guard = ItemGuard(item.instance, item.number, actor, actor, None)
-
-        def act(case: Case, moment: Moment) -> Mapping[str, Any]:
-            try:
-                return handlers.complete_task(case, command, moment)
-            except InvalidInput:
-                self._access.explain(item, actor, claimed=True)
-                raise
-
-        return self._step(item.case_id, command, actor, now, act, guard)
-
-    def _claim_task(self, command: c.ClaimTask, actor: str, now: datetime) -> c.Result:
-        guard = ItemGuard(
-            command.item.instance, command.item.number, None, actor, {"assignee": actor}
-        )
-        return self._move_item(command, actor, now, guard, "task_claimed", claimed=False)
-
-    def _release_task(self, command: c.ReleaseTask, actor: str, now: datetime) -> c.Result:
-        guard = ItemGuard(
-            command.item.instance, command.item.number, actor, actor, {"assignee": None}
-        )
-        return self._move_item(command, actor, now, guard, "task_released", claimed=True)
-
-    def _move_item(
-        self,
-        command: Any,
-        actor: str,
-        now: datetime,
-        guard: ItemGuard,
-        event: str,
-        claimed: bool,
-    ) -> c.Result:
-        """Claim and release: no instance is stepped, so no cached case goes stale."""
-        item: c.ItemId = command.item
-        plan = Plan(item.case_id, None, guard=guard)
-        data = {"instance": item.instance, "number": item.number, "by": actor}
-        recorded = {
-            "type": type(command).__name__,
-            "instance": item.instance,
-            "number": item.number,
-        }
-        payload = history.payload(recorded, {}, [(event, data)], None)
-        kind = type(command).__name__
-        plan.event = history.row(item.case_id, now, actor, kind, payload, item.instance)
-        plan.keep_key(actor, command.key)
-        seq = self._writer.write(plan)
-        if seq is None:
-            self._access.explain(item, actor, claimed)
-            raise Conflict()
-        return c.Result(item.case_id, seq)
+        act, guard = self._acts(command, actor)
+        return self._step(command.item.case_id, command, actor, now, act, guard)
 
     def _correlate_message(
         self, command: c.CorrelateMessage, actor: str, now: datetime
     ) -> c.Result:
+        wait = self._wait_for(command)
+        if actor != c.SYSTEM:
+            self._access.require_role(actor, wait["role"], wait["organisation"])
+        act, _ = self._acts(command, actor)
+        return self._step(wait["case_id"], command, actor, now, act)
+
+    def _wait_for(
+        self, command: c.CorrelateMessage, case_id: int | None = None
+    ) -> Mapping[str, Any]:
+        """The one event that waits for a message, in this case or any. Raises NoCorrelation."""
         waits = self.queries.message_waits(command.message, command.correlation_key)
+        waits = [wait for wait in waits if case_id in (None, wait["case_id"])]
         if not waits:
             raise NoCorrelation(
                 f"No case waits for «{command.message}» with the key "
@@ -252,38 +220,25 @@ class Bureau:
                 f"{len(waits)} events wait for «{command.message}» with this key; expected one. "
                 "Give the diagram's events different messages or keys."
             )
-        wait = waits[0]
-        if wait["role"] and actor != c.SYSTEM:
-            self._access.require_role(actor, wait["role"], wait["organisation"])
-        return self._step(
-            wait["case_id"],
-            command,
-            actor,
-            now,
-            lambda case, moment: handlers.correlate_message(case, command, moment, wait),
-        )
+        return waits[0]
 
     def _fire_timer(self, command: c.FireTimer, actor: str, now: datetime) -> c.Result:
         if actor != c.TIMER:
             raise NotAllowed("Timers fire by themselves when they are due.")
-        return self._step(
-            command.case_id,
-            command,
-            actor,
-            now,
-            lambda case, moment: handlers.fire_timer(case, command, moment),
-        )
+        act, _ = self._acts(command, actor)
+        return self._step(command.case_id, command, actor, now, act)
 
     def _recompute_clocks(self, command: c.RecomputeClocks, actor: str, now: datetime) -> c.Result:
         self._access.require_engine_or_role(actor, "analyst")
         self.refresh()
-        return self._step(
-            command.case_id,
-            command,
-            actor,
-            now,
-            lambda case, moment: handlers.recompute_clocks(case, command, moment),
-        )
+        act, _ = self._acts(command, actor)
+        return self._step(command.case_id, command, actor, now, act)
+
+    def _recompute(self, case: Case, command: c.RecomputeClocks, moment: Moment) -> None:
+        """Several workers may see the new calendar at once; the first of them counts."""
+        if not self.queries.running_calendars(self.library.shared.calendar.version, case.id):
+            raise Conflict("The case's running clocks are counted by the calendar in force.")
+        handlers.recompute_clocks(case, command, moment)
 
     # the step
 
@@ -297,8 +252,9 @@ class Bureau:
         guard: ItemGuard | None = None,
         retry: _Retry | None = None,
     ) -> c.Result:
-        self._refresh_by(now)
-        for fresh in (False, True):
+        self.refresh_by(now)
+        for attempt in range(STALE_TRIES):
+            fresh = attempt > 0
             case = self._live.take(case_id, fresh)
             moment = Moment(now, actor, Outside(self.world))
             try:
@@ -307,26 +263,31 @@ class Bureau:
                 if not fresh:
                     # Another process may be ahead of the cache: decide on what is stored.
                     continue
-                if isinstance(error, MODEL_FAULTS):
+                self._explain(case_id, guard, actor)
+                if isinstance(error, _faults_of(command)):
                     by = retry.by if retry else actor
                     self._incidents.record(case_id, command, actor, now, error, by)
                     raise ModelFailure(
-                        f"{error.message} The matter stays as it was; an incident was recorded "
-                        "and the step can be retried once the definition is mended."
+                        f"{error.message} The matter stays as it was and an incident was "
+                        "recorded. An administrator retries it once its cause is removed."
                     ) from error
                 raise
             if retry is not None:
                 case.emit("incident_resolved", no=retry.command.number, by=retry.by)
             plan = self._plan(case, command, moment, values, guard)
             if retry is not None:
-                plan.keep_key(retry.by, retry.command.key)
+                plan.keep_key(retry.by, retry.command)
             result = self._written(case, plan, command, actor)
             if result.seq:
                 return result
-            if guard is not None:
-                item = c.ItemId(case_id, guard.instance, guard.number)
-                self._access.explain(item, actor, claimed=True)
-        raise Conflict()
+            self._explain(case_id, guard, actor)
+        raise Conflict("Others went on with this case all the while. Nothing was done; try again.")
+
+    def _explain(self, case_id: int, guard: ItemGuard | None, actor: str) -> None:
+        """Raise why the actor may not do this to the guarded item, if that is so."""
+        if guard is not None:
+            item = c.ItemId(case_id, guard.instance, guard.number)
+            self._access.explain(item, actor, claimed=True)
 
     def _plan(
         self,
@@ -351,7 +312,7 @@ class Bureau:
         plan.event = history.row(
             case.id, moment.now, moment.actor, recorded["type"], payload, instance_no, element
         )
-        plan.keep_key(moment.actor, command.key)
+        plan.keep_key(moment.actor, command)
         return plan
 
     def _keep_state(self, plan: Plan, case: Case, state: bytes) -> None:
@@ -401,7 +362,7 @@ class Bureau:
         self.refresh()
         inner, by = read_command(orjson.loads(found["command"])), found["actor"]
         try:
-            act, guard = self._acts(inner, by)
+            act, guard = self._acts(inner, by, command.case_id)
             retry = _Retry(command, actor)
             return self._step(command.case_id, inner, by, now, act, guard, retry)
         except Conflict:
@@ -412,7 +373,7 @@ class Bureau:
     def _is_moot(self, case_id: int, command: c.Command, actor: str, now: datetime) -> bool:
         """Whether nothing is left for an incident's command: its task or event is over."""
         try:
-            act, _ = self._acts(command, actor)
+            act, _ = self._acts(command, actor, case_id)
             act(self._live.load(case_id), Moment(now, actor, Outside(self.world)))
         except Conflict:
             return True
@@ -420,8 +381,10 @@ class Bureau:
             return False
         return False
 
-    def _acts(self, command: c.Command, actor: str) -> tuple[Act, ItemGuard | None]:
-        """How a recorded command is executed again."""
+    def _acts(
+        self, command: c.Command, actor: str, case_id: int | None = None
+    ) -> tuple[Act, ItemGuard | None]:
+        """How a command is executed, for the first time or again after an incident."""
         if isinstance(command, c.CompleteTask):
             item = command.item
             guard = ItemGuard(item.instance, item.number, actor, actor, None)
@@ -429,17 +392,21 @@ class Bureau:
         if isinstance(command, c.FireTimer):
             return lambda case, m: handlers.fire_timer(case, command, m), None
         if isinstance(command, c.CorrelateMessage):
-            waits = self.queries.message_waits(command.message, command.correlation_key)
-            if not waits:
-                raise NoCorrelation()
-            return lambda case, m: handlers.correlate_message(case, command, m, waits[0]), None
+            wait = self._wait_for(command, case_id)
+            return lambda case, m: handlers.correlate_message(case, command, m, wait), None
         assert isinstance(command, c.RecomputeClocks)
-        return lambda case, m: handlers.recompute_clocks(case, command, m), None
+        return lambda case, m: self._recompute(case, command, m), None
 
     def _done_before(self, command: c.Command, actor: str) -> c.Result | None:
         if command.key is None:
             return None
-        return self.queries.executed(actor, command.key)
+        return self.queries.executed(actor, command)
+
+
+def _faults_of(command: c.Command) -> tuple[type[EngineError], ...]:
+    """Nobody filled anything in for a timer or a new count: bad input there is the model's."""
+    filled_in = isinstance(command, c.CompleteTask | c.CorrelateMessage)
+    return MODEL_FAULTS if filled_in else (*MODEL_FAULTS, InvalidInput)
 
 
 def _place(events: list[tuple[str, dict[str, Any]]]) -> tuple[int | None, str | None]:

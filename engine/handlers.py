@@ -21,7 +21,7 @@ from engine.commands import (
 )
 from engine.definitions import Element
 from engine.effects import date_clock, end_all_clocks, redate, timer_instant, today
-from engine.errors import Conflict, ModelFailure, NotAllowed, NotFound
+from engine.errors import Conflict, InvalidInput, ModelFailure, NotFound
 from engine.expressions import from_feel
 from engine.forms import Form
 from engine.outside import Moment
@@ -34,10 +34,13 @@ from engine.store import instant
 def start_case(case: Case, command: StartCase, moment: Moment) -> dict[str, Any]:
     """Start a root procedure from its start form; the cleaned values."""
     case.begin(moment)
-    case.organisations["office"] = command.organisation
     running, form = _new_running(case, command.procedure, None, None, None)
+    start = case.package(running).processes[command.procedure].start
+    case.organisations[start.organisation] = command.organisation
     values = _validated(case, form, command.values, None)
     _describe_start(case, command.procedure)
+    if start.organisation != "office":
+        case.emit("organisation_set", key=start.organisation, organisation=command.organisation)
     routing = _take_form(case, form, values, None, "")
     _launch(case, running, command.procedure, routing)
     _settle(case)
@@ -138,7 +141,8 @@ def _validated(
         return dict(values)
     if form is None:
         if values:
-            raise NotAllowed("This task has no form; expected no values.")
+            unknown = {key: ["unknown field; this task has no form"] for key in values}
+            raise InvalidInput(unknown, "This task has no form; expected no values.")
         return {}
     return form.validate(values, case.form_scope(running))
 
@@ -190,7 +194,7 @@ def _describe_start(case: Case, procedure: str) -> None:
         case_no=case.case_no,
         query_code=code,
         procedure=procedure,
-        office=case.organisations.get("office"),
+        office=case.known_organisation("office"),
     )
 
 
@@ -263,7 +267,7 @@ def _offered(case: Case, running: Running, change: Change) -> None:
         return
     if not element.role or not element.organisation:
         raise ModelFailure(f"{element.id} names no role or organisation; set them on its lane.")
-    clock = case.clocks.get(element.get("clock"))
+    clock_key, clock = case.clock(element.get("clock"))
     case.emit(
         "task_created",
         instance=running.no,
@@ -273,7 +277,7 @@ def _offered(case: Case, running: Running, change: Change) -> None:
         role=element.role,
         organisation=case.organisation(element.organisation, change.value or running.item),
         due=clock["legal_due"] if clock and clock["status"] == "running" else None,
-        clock=element.get("clock") or None,
+        clock=clock_key or None,
     )
 
 
@@ -317,6 +321,10 @@ def _disarmed(case: Case, running: Running, change: Change) -> None:
 
 
 def _called(case: Case, running: Running, change: Change) -> None:
+    # A child that ended at once may have gone on to cancel this activity, or a terminate event
+    # may have done so in the same run: then nothing is called.
+    if all(number != change.number for _, number in running.instance.open_elements()):
+        return
     element = running.element(change.element)
     process = running.instance.process.spec.task_specs[change.element].called
     inputs = {

@@ -2,8 +2,8 @@
 
 One row a command. Its payload is canonical JSON: the command with its clean values, the outside
 values used, the events that followed, a digest of the state after it. The chain covers a salted
-hash of the payload, so that a payload can go under a retention rule and the chain still proves
-the rest.
+hash of the payload, kept beside it, so that a payload can go with its salt under a retention rule
+and the chain still proves the rest.
 """
 
 from __future__ import annotations
@@ -333,6 +333,12 @@ def _person_defined(rows: Rows, e: Mapping[str, Any], at: str) -> None:
         rows.put("membership", (e["id"], role["organisation"], role["role"]), {})
 
 
+@_applies("roles_ended")
+def _roles_ended(rows: Rows, e: Mapping[str, Any], at: str) -> None:
+    for role in e["roles"]:
+        rows.remove("membership", (e["id"], role["organisation"], role["role"]))
+
+
 def _key(e: Mapping[str, Any]) -> tuple[int, int]:
     return e["instance"], e["number"]
 
@@ -383,7 +389,7 @@ def row(
     """A history row without its place in the chain, with the `body` that the chain hashes."""
     salt = os.urandom(16)
     stamp = instant(at)
-    digest = payload_digest(salt, payload)
+    hashed = payload_hash(salt, payload)
     return {
         "at": stamp,
         "actor": actor,
@@ -391,13 +397,14 @@ def row(
         "instance_no": instance_no,
         "element": element,
         "payload": payload.decode(),
+        "payload_hash": hashed,
         "salt": salt,
-        "body": body(case_id, stamp, actor, kind, instance_no, element, digest),
+        "body": body(case_id, stamp, actor, kind, instance_no, element, hashed),
     }
 
 
-def payload_digest(salt: bytes, payload: bytes) -> str:
-    return hashlib.sha256(salt + payload).hexdigest()
+def payload_hash(salt: bytes, payload: bytes) -> bytes:
+    return hashlib.sha256(salt + payload).digest()
 
 
 def body(
@@ -407,10 +414,10 @@ def body(
     kind: str,
     instance_no: int | None,
     element: str | None,
-    digest: str,
+    hashed: bytes,
 ) -> bytes:
     """What the chain links: every column of the row but its place, the payload by its hash."""
-    return canonical([case_id, at, actor, kind, instance_no, element, digest])
+    return canonical([case_id, at, actor, kind, instance_no, element, hashed.hex()])
 
 
 def read_payload(text: str) -> dict[str, Any]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine import commands as c
 from engine import history
 from engine.casefile import Event, canonical
-from engine.errors import EngineError
+from engine.errors import Conflict, EngineError
 from engine.lookups import Lookups
-from engine.plan import Plan, Writer
+from engine.plan import Plan, Repeated, Writer
 from engine.store import instant
 
+_TRIES = 5
+"""How often an incident is written anew because others took its number meanwhile."""
 _HELD = timedelta(days=36_500)
 """A timer that failed is retried by a person, not by the worker again and again."""
 
@@ -34,7 +37,22 @@ class Incidents:
         by: str,
     ) -> None:
         """Hold a failed command of `actor`; the same one failing again, as `by` asked, counts as
-        an attempt of the incident that holds it."""
+        an attempt of the incident that holds it. Raises Conflict when it could not be written."""
+        for _ in range(_TRIES):
+            with suppress(Repeated):
+                if self._record(case_id, command, actor, now, fault, by):
+                    return
+        raise Conflict("Others went on with this case all the while. Nothing was done; try again.")
+
+    def _record(
+        self,
+        case_id: int,
+        command: c.Command,
+        actor: str,
+        now: datetime,
+        fault: EngineError,
+        by: str,
+    ) -> int:
         recorded = history.command_json(command)
         held = self._lookups.held_incident(case_id, actor, canonical(recorded).decode())
         told: dict[str, Any]
@@ -49,12 +67,12 @@ class Incidents:
         if isinstance(command, c.FireTimer):
             lease = {"lease_until": instant(now + _HELD)}
             plan.patch("timer", (command.instance, command.number), lease)
-        self._write(plan, event, actor, now, "RaiseIncident")
+        return self._write(plan, event, actor, now, "RaiseIncident")
 
     def resolve(self, command: c.RetryIncident, actor: str, now: datetime) -> c.Result:
         """Close an incident for whose command nothing is left to do."""
         plan = Plan(command.case_id, None)
-        plan.keep_key(actor, command.key)
+        plan.keep_key(actor, command)
         event = ("incident_resolved", {"no": command.number, "by": actor})
         seq = self._write(plan, event, actor, now, "RetryIncident")
         return c.Result(command.case_id, seq)

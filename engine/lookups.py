@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
 from sqlalchemy.exc import OperationalError
 
 from engine import store
-from engine.commands import ItemId, Result
+from engine.commands import Command, ItemId, Result
 from engine.definitions import Library, Organisation, Package
-from engine.errors import NotFound
+from engine.errors import Conflict, NotFound
 from engine.store import instant
 
 
@@ -78,6 +78,23 @@ class Lookups:
             self._first(select(t.c.person).where(t.c.person == person, t.c.role == role))
             is not None
         )
+
+    def roles_of(self, people: Iterable[str]) -> list[tuple[str, str, str]]:
+        """(person, organisation, role) of everything that these people hold."""
+        t = store.membership
+        rows = self._all(select(t).where(t.c.person.in_(sorted(set(people)))).order_by(*t.c))
+        return [(row.person, row.organisation, row.role) for row in rows]
+
+    def claims_without_right(self) -> list[tuple[ItemId, str]]:
+        """Claimed work items whose holder does not hold the role any more, and the holder."""
+        w, m = store.work_item, store.membership
+        right = select(m.c.person).where(
+            m.c.person == w.c.assignee, m.c.organisation == w.c.organisation, m.c.role == w.c.role
+        )
+        rows = self._all(select(w).where(w.c.assignee.is_not(None), ~right.exists()))
+        return [
+            (ItemId(row.case_id, row.instance_no, row.number), str(row.assignee)) for row in rows
+        ]
 
     def item_guard(self, item: ItemId, actor: str) -> Mapping[str, Any] | None:
         """Why a guard may have failed: assignee, role, organisation, membership of the actor."""
@@ -172,22 +189,40 @@ class Lookups:
         row = self._first(select(func.max(t.c.no).label("no")).where(t.c.case_id == case_id))
         return (row.no or 0) + 1 if row else 1
 
-    def executed(self, actor: str, key: str) -> Result | None:
-        """The result of a command that this actor already sent with this key."""
+    def sent_before(self, actor: str, key: str) -> Result | None:
+        """The result of whatever this actor sent with this key: for keys that are made of all
+        that was sent, when the command itself can no longer be read because its task is over."""
+        row = self._kept_key(actor, key)
+        return Result(row.case_id, row.seq, row.case_no) if row else None
+
+    def executed(self, actor: str, command: Command) -> Result | None:
+        """The result of a command that this actor already sent with its key.
+
+        Raises Conflict when the key was used for another command.
+        """
+        row = self._kept_key(actor, command.key)
+        if row is not None and row.command != command.digest():
+            raise Conflict(
+                "The idempotency key was already used for another act; nothing was done. Send "
+                "this one with a key of its own."
+            )
+        return Result(row.case_id, row.seq, row.case_no) if row else None
+
+    def _kept_key(self, actor: str, key: str | None) -> Row[Any] | None:
         t, f = store.idempotency, store.case_file
-        row = self._first(
-            select(t.c.case_id, f.c.seq, f.c.case_no)
+        return self._first(
+            select(t.c.case_id, t.c.command, f.c.seq, f.c.case_no)
             .join(f, f.c.id == t.c.case_id)
             .where(t.c.actor == actor, t.c.key == key)
         )
-        return Result(row.case_id, row.seq, row.case_no) if row else None
 
-    def running_calendars(self, version: str) -> list[int]:
-        """Cases with a running clock counted by another calendar than this version."""
+    def running_calendars(self, version: str, case_id: int | None = None) -> list[int]:
+        """Cases (or whether this one) with a running clock counted by another calendar."""
         t = store.clock
+        one = [] if case_id is None else [t.c.case_id == case_id]
         rows = self._all(
             select(t.c.case_id)
-            .where(t.c.status == "running", t.c.calendar != version)
+            .where(t.c.status == "running", t.c.calendar != version, *one)
             .distinct()
             .order_by(t.c.case_id)
         )

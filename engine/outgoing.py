@@ -1,7 +1,8 @@
 """How notifications leave: by SMTP when `ANJIE_SMTP` names a server, else as files.
 
 Delivering the same key twice is harmless: a file has the key as its name, a mail has it as its
-Message-ID.
+Message-ID. What has no mail address (a petitioner, a role that nobody holds) is a file in any case,
+for the office to send by other means.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Protocol, Self
+
+import structlog
+
+log = structlog.get_logger("outgoing")
 
 
 @dataclass(frozen=True)
@@ -49,23 +54,27 @@ class Outgoing:
         return cls(instance / "outgoing", os.environ.get("ANJIE_SMTP"), domain)
 
     def deliver(self, note: Notification) -> None:
-        """Raises OSError when the server or the disk refuses; then it is tried again."""
+        """Raises OSError when the server or the disk refuses; then it is tried again.
+
+        Whom the server refuses while it takes the mail for others is told in the log.
+        """
         message = self._message(note)
-        if self._server is None:
+        if self._server is None or not note.people:
             self._write(note.key, message)
             return
         host, _, port = self._server.partition(":")
         with smtplib.SMTP(host, int(port or 25), timeout=10) as server:
-            server.send_message(message)
+            refused = server.send_message(message)
+        if refused:
+            log.warning("mail refused for some", key=note.key, refused=sorted(refused))
 
     def _message(self, note: Notification) -> EmailMessage:
         message = EmailMessage()
         message["Message-ID"] = f"<{note.key}@{self._domain}>"
         message["Date"] = format_datetime(note.at)
         message["From"] = f"anjie@{self._domain}"
-        message["To"] = ", ".join(f"{p}@{self._domain}" for p in note.people) or (
-            f"undisclosed@{self._domain}"
-        )
+        if note.people:
+            message["To"] = ", ".join(f"{p}@{self._domain}" for p in note.people)
         message["X-Anjie-Recipient"] = note.recipient
         message["Subject"] = " ".join(note.subject.split())
         message.set_content(note.body)

@@ -13,7 +13,7 @@ from typing import Any
 from engine.casefile import Case, Running
 from engine.clocks import in_words, local_date
 from engine.commands import ItemId
-from engine.definitions import Element
+from engine.definitions import Element, Process
 from engine.errors import Conflict, NotAllowed, NotFound
 from engine.execute import Bureau
 from engine.expressions import compile_expression
@@ -90,6 +90,14 @@ class MessagePage:
 
 
 @dataclass(frozen=True)
+class Startable:
+    """A procedure that somebody may start, to choose from."""
+
+    procedure: str
+    name: str
+
+
+@dataclass(frozen=True)
 class StartPage:
     """A procedure that somebody may start at an organisation."""
 
@@ -97,6 +105,17 @@ class StartPage:
     name: str
     element: Element
     form: FormView | None
+
+
+@dataclass(frozen=True)
+class OpenIncident:
+    """An incident that waits for an administrator. `at`: a UTC instant."""
+
+    case_no: str
+    title: str
+    no: int
+    at: str
+    message: str
 
 
 class Pages:
@@ -137,13 +156,27 @@ class Pages:
         element = running.element(wait["element"])
         return MessagePage(wait, element, _form_view(case, running, element, {}))
 
+    def startable(self, person: Person) -> list[Startable]:
+        """The procedures that a person may start as a case, by their ids."""
+        library = self._bureau.library
+        starts = {
+            key: process
+            for package in map(library.package, library.latest)
+            for key, process in package.processes.items()
+        }
+        return [
+            Startable(key, process.name)
+            for key, process in sorted(starts.items())
+            if _is_root(process) and person.has(process.start.role)
+        ]
+
     def start(self, procedure: str, person: Person, now: datetime) -> StartPage:
         """Raises NotFound or, for whoever holds the role nowhere, NotAllowed."""
         self._bureau.refresh()
         package, version = self._bureau.library.owner(procedure)
         process = self._bureau.library.package(package, version).processes[procedure]
         element = process.start
-        if not element.role or not person.has(element.role):
+        if not _is_root(process) or not person.has(element.role):
             raise NotAllowed("Starting this procedure is for a role that you do not hold.")
         case = Case(0, "", self._bureau.library)
         case.begin(Moment(now, person.id, Outside(self._bureau.world)))
@@ -152,6 +185,18 @@ class Pages:
         return StartPage(procedure, process.name, element, view)
 
     # cases
+
+    def incidents(self, person: Person) -> list[OpenIncident]:
+        """The open incidents of the cases that a person may look at, oldest first."""
+        found = []
+        for row in self._bureau.queries.incidents():
+            try:
+                case = self._bureau.queries.case(row["case_id"], person).row
+            except (NotFound, NotAllowed):
+                continue
+            told = (case["case_no"], case["title"], row["no"], row["at"], row["message"])
+            found.append(OpenIncident(*told))
+        return found
 
     def case(self, case_id: int, person: Person) -> CasePage:
         """Everything of one case. Raises NotFound or NotAllowed."""
@@ -174,6 +219,11 @@ class Pages:
 
 
 # forms -------------------------------------------------------------------------------------------
+
+
+def _is_root(process: Process) -> bool:
+    """What has a form at its start begins a case; the others are called."""
+    return bool(process.start.role and process.start.get("form"))
 
 
 def _every(components: Iterable[Component]) -> Iterator[Component]:
@@ -210,8 +260,10 @@ __all__ = [
     "Letter",
     "MessagePage",
     "Note",
+    "OpenIncident",
     "Pages",
     "StartPage",
+    "Startable",
     "Step",
     "TaskPage",
     "in_words",

@@ -20,6 +20,7 @@ from sqlalchemy import BigInteger, Boolean, Engine, Integer, LargeBinary
 from sqlalchemy.exc import OperationalError
 
 from engine import store
+from engine.commands import Command
 
 PUT, PATCH, REMOVE = "put", "patch", "remove"
 GENESIS = b"\0" * 32
@@ -31,13 +32,13 @@ class ItemGuard:
     """The command holds only while this work item is as it must be.
 
     `assignee`: who must hold it (None: nobody). `member`: who must hold its role in its
-    organisation. `change`: the row's new values, or None to remove it.
+    organisation (None: nobody need). `change`: the row's new values, or None to remove it.
     """
 
     instance: int
     number: int
     assignee: str | None
-    member: str
+    member: str | None
     change: Mapping[str, Any] | None
 
 
@@ -68,10 +69,10 @@ class Plan:
         if self.rows.pop((table, key), ("", {}))[0] != PUT:
             self.rows[table, key] = (REMOVE, {})
 
-    def keep_key(self, actor: str, key: str | None) -> None:
+    def keep_key(self, actor: str, command: Command) -> None:
         """Remember the idempotency key of the command, when it has one."""
-        if key is not None:
-            self.put("idempotency", (actor, key), {})
+        if command.key is not None:
+            self.put("idempotency", (actor, command.key), {"command": command.digest()})
 
     def patch_case(self, values: Mapping[str, Any]) -> None:
         self.case_changes.update(values)
@@ -177,7 +178,7 @@ def _groups(plan: Plan) -> list[tuple[_Group, list[list[Any]]]]:
     ]
 
 
-_EVENT = ("at", "actor", "type", "instance_no", "element", "payload", "salt")
+_EVENT = ("at", "actor", "type", "instance_no", "element", "payload", "payload_hash", "salt")
 
 
 # SQLite ------------------------------------------------------------------------------------------
@@ -248,33 +249,46 @@ def _sqlite_sql(group: _Group) -> str:
     if group.kind == PATCH:
         return f"UPDATE {group.table} SET {','.join(f'{c}=?' for c in group.columns)} WHERE {where}"
     columns = [*keys, *group.columns]
-    verb = "INSERT OR REPLACE" if group.table in _REPLACED else "INSERT"
-    return f"{verb} INTO {group.table}({','.join(columns)}) VALUES({','.join('?' * len(columns))})"
+    marks = ",".join("?" * len(columns))
+    return f"INSERT INTO {group.table}({','.join(columns)}) VALUES({marks}){_on_conflict(group)}"
 
 
-_REPLACED = frozenset({"organisation", "person", "membership", "session", "log_in_failure"})
+_REPLACED = frozenset({"organisation", "person", "membership"})
 """Registers of the bureau, written by id again and again."""
 
 
+def _on_conflict(group: _Group) -> str:
+    """A register's row is changed where it is there; columns that are not given stay."""
+    if group.table not in _REPLACED:
+        return ""
+    sets = ",".join(f"{c}=excluded.{c}" for c in group.columns)
+    action = f"UPDATE SET {sets}" if sets else "NOTHING"
+    return f" ON CONFLICT({','.join(_KEYS[group.table])}) DO {action}"
+
+
 def _sqlite_guard(cursor: sqlite3.Cursor, case_id: int, guard: ItemGuard) -> bool:
-    sql = _guard_sql(guard.assignee is not None, _changed(guard), "?", "")
+    sql = _guard_sql(_guard_shape(guard), "?", "")
     cursor.execute(sql, _guard_values(case_id, guard))
     return cursor.rowcount == 1
 
 
-def _changed(guard: ItemGuard) -> tuple[str, ...] | None:
-    return None if guard.change is None else tuple(guard.change)
+_GuardShape = tuple[bool, bool, tuple[str, ...] | None]
+
+
+def _guard_shape(guard: ItemGuard) -> _GuardShape:
+    changed = None if guard.change is None else tuple(guard.change)
+    return guard.assignee is not None, guard.member is not None, changed
 
 
 def _guard_values(case_id: int, guard: ItemGuard) -> list[Any]:
     values = [*(guard.change or {}).values(), case_id, guard.instance, guard.number]
-    held = [guard.assignee] if guard.assignee is not None else []
-    return [*values, *held, guard.member]
+    return [*values, *(who for who in (guard.assignee, guard.member) if who is not None)]
 
 
 @lru_cache(maxsize=64)
-def _guard_sql(held: bool, changed: tuple[str, ...] | None, mark: str, source: str) -> str:
+def _guard_sql(shape: _GuardShape, mark: str, source: str) -> str:
     """The change of the guarded item, which finds no row when the guard no longer holds."""
+    held, by_right, changed = shape
     typed = mark == "%s"
     number, whole, words = ("%s::int", "%s::bigint", "%s::text") if typed else ("?", "?", "?")
     w, alias = ("w.", " AS w") if source else ("work_item.", "")
@@ -285,10 +299,13 @@ def _guard_sql(held: bool, changed: tuple[str, ...] | None, mark: str, source: s
         verb = f"UPDATE work_item{alias} SET {sets}" + (f" FROM {source}" if source else "")
     # coalesce keeps PostgreSQL on the primary key instead of a partial index.
     holder = f"{w}assignee={words}" if held else f"coalesce({w}assignee,'')=''"
+    right = (
+        f" AND EXISTS(SELECT 1 FROM membership m WHERE m.person={words} "
+        f"AND m.organisation={w}organisation AND m.role={w}role)"
+    )
     return (
         f"{verb} WHERE {w}case_id={whole} AND {w}instance_no={number} AND {w}number={number} "
-        f"AND {holder} AND EXISTS(SELECT 1 FROM membership m WHERE m.person={words} "
-        f"AND m.organisation={w}organisation AND m.role={w}role)"
+        f"AND {holder}{right if by_right else ''}"
     )
 
 
@@ -300,7 +317,7 @@ def _write_postgres(connection: Any, plan: Plan) -> int | None:
     shape = (
         plan.new_case,
         plan.rev is not None,
-        plan.guard and (plan.guard.assignee is not None, _changed(plan.guard)),
+        plan.guard and _guard_shape(plan.guard),
         tuple(sorted(plan.case_changes)),
         tuple(group for group, _ in groups),
     )
@@ -340,7 +357,7 @@ def _compose_case(
     yield f"l AS MATERIALIZED (SELECT id FROM case_file WHERE id=%s::bigint{rev} FOR UPDATE)"
     source = "l"
     if guard is not None:
-        sql = _guard_sql(*guard, "%s", "l")
+        sql = _guard_sql(guard, "%s", "l")
         yield f"i AS ({sql} AND w.case_id=l.id RETURNING w.case_id AS id)"
         source = "i"
     sets = "".join(f",{c}={_mark('case_file', c)}" for c in columns)
@@ -367,12 +384,7 @@ def _compose_group(group: _Group) -> str:
         return f"UPDATE {group.table} t SET {sets} FROM {source} WHERE {match}"
     names = ",".join([*(["case_id"] if owned else []), *columns])
     picked = ",".join([*(["g.id"] if owned else []), *(f"v.{c}" for c in columns)])
-    conflict = ""
-    if group.table in _REPLACED:
-        sets = ",".join(f"{c}=excluded.{c}" for c in group.columns)
-        action = f"UPDATE SET {sets}" if sets else "NOTHING"
-        conflict = f" ON CONFLICT ({','.join(_KEYS[group.table])}) DO {action}"
-    return f"INSERT INTO {group.table}({names}) SELECT {picked} FROM {source}{conflict}"
+    return f"INSERT INTO {group.table}({names}) SELECT {picked} FROM {source}{_on_conflict(group)}"
 
 
 def _mark(table: str, column: str) -> str:

@@ -46,6 +46,8 @@ class Step:
     told: str
 
 
+WHOLE = 1_000_000
+"""Rows of a history read at most."""
 UNFOLDED = frozenset({"lease_until", "attempt", "sent_at", "password_hash"})
 """Columns of the worker's own, and secrets, which no event tells."""
 CASE_TABLES = (
@@ -100,6 +102,7 @@ def verify_case(bureau: Bureau, case_id: int) -> Fault | None:
     return (
         verify_chain(bureau, case_id)
         or _verify_rows(bureau, case_id)
+        or (_verify_numbers(bureau) if case_id == BUREAU else None)
         or next((_fault(s) for s in replay_case(bureau, case_id) if not s.same), None)
         or _verify_state(bureau, case_id)
     )
@@ -121,9 +124,11 @@ def verify_chain(bureau: Bureau, case_id: int) -> Fault | None:
             return Fault(expected, f"expected event {expected}, found {row.seq}")
         if row.prev_hash != prev:
             return Fault(row.seq, f"expected prev_hash {prev.hex()}, found {row.prev_hash.hex()}")
-        digest = history.payload_digest(row.salt, (row.payload or "").encode())
+        fault = _fault_of_payload(row)
+        if fault is not None:
+            return fault
         body = history.body(
-            case_id, row.at, row.actor, row.type, row.instance_no, row.element, digest
+            case_id, row.at, row.actor, row.type, row.instance_no, row.element, row.payload_hash
         )
         if row.hash != link(prev, body):
             return Fault(row.seq, f"expected hash {link(prev, body).hex()}, found {row.hash.hex()}")
@@ -133,23 +138,56 @@ def verify_chain(bureau: Bureau, case_id: int) -> Fault | None:
     return None
 
 
+def _fault_of_payload(row: Any) -> Fault | None:
+    """A payload that went with its salt is no fault of the chain, which has its hash."""
+    if row.payload is None and row.salt is None:
+        return None
+    found = history.payload_hash(row.salt or b"", (row.payload or "").encode())
+    if found == row.payload_hash:
+        return None
+    return Fault(
+        row.seq, f"expected a payload of hash {row.payload_hash.hex()}, found {found.hex()}"
+    )
+
+
 def _verify_rows(bureau: Bureau, case_id: int) -> Fault | None:
-    rows = bureau.queries.history(case_id, limit=1_000_000)
+    last = 0
     try:
+        rows = bureau.queries.history(case_id, limit=WHOLE)
+        last = len(rows)
+        gone = next((row["seq"] for row in rows if row["payload"] is None), None)
+        if gone is not None:
+            return Fault(gone, "the payload is gone; only the chain can still be verified")
         folded = fold(rows)
     except Exception as error:  # a forged payload may fail in any way
-        return Fault(rows[-1]["seq"], f"the events cannot be applied: {error!r}")
+        return Fault(last, f"the events cannot be applied: {error!r}")
     stored = stored_rows(bureau, case_id)
     for table, expected in folded_rows(folded, case_id).items():
         if stored[table] != expected:
             difference = _difference(expected, stored[table])
-            return Fault(rows[-1]["seq"], f"{table} is not the fold of the history: {difference}")
+            return Fault(last, f"{table} is not the fold of the history: {difference}")
     return None
+
+
+def _verify_numbers(bureau: Bureau) -> Fault | None:
+    """Cases are numbered without a gap, so that one which went with all its rows is missed."""
+    n, f = store.counter, store.case_file
+    statement = (
+        select(n.c.value, f.c.id).select_from(n.outerjoin(f, f.c.id > 0)).where(n.c.name == "case")
+    )
+    with bureau.database.connect() as connection:
+        rows = connection.execute(statement).all()
+    last = rows[0].value if rows else 0
+    found = sorted(row.id for row in rows if row.id is not None)
+    if found == list(range(1, last + 1)):
+        return None
+    odd = min({*found} ^ {*range(1, last + 1)})
+    return Fault(0, f"expected the cases 1 to {last}, found {len(found)}; look at case {odd}")
 
 
 def _verify_state(bureau: Bureau, case_id: int) -> Fault | None:
     """The state that the next command starts from is the one after the last recorded step."""
-    rows = bureau.queries.history(case_id, limit=1_000_000)
+    rows = bureau.queries.history(case_id, limit=WHOLE)
     recorded = [row for row in rows if row["payload"]["digest"] is not None]
     closed = any(kind == "case_closed" for row in rows for kind, _ in row["payload"]["events"])
     if closed or not recorded:
@@ -224,7 +262,7 @@ def _compared(values: Mapping[str, Any]) -> dict[str, Any]:
 def replay_case(bureau: Bureau, case_id: int) -> Iterator[Step]:
     """Execute a case's recorded commands again, one step at a time."""
     bureau.refresh()
-    rows = bureau.queries.history(case_id, limit=1_000_000)
+    rows = bureau.queries.history(case_id, limit=WHOLE)
     yield from replay_rows(bureau.library, case_id, rows)
 
 

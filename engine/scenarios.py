@@ -247,14 +247,14 @@ class _Performance:
         values = _assignments(step.values, self._day)
         start = self.stage.processes[self.scenario.procedure].start
         if start.role and start.get("form"):
-            office = values.pop("office", "shi_xfj")
-            actor = self._holder(start.role, office)
+            place = values.pop(start.organisation, "shi_xfj")
+            actor = self._holder(start.role, place)
             package = self.bureau.library.package(
                 *self.bureau.library.owner(self.scenario.procedure)
             )
             form = package.forms[start.get("form")]
             filled = form.sample(self._blank_scope(), values)
-            command: c.Command = c.StartCase(self.scenario.procedure, filled, office)
+            command: c.Command = c.StartCase(self.scenario.procedure, filled, place)
         else:
             keys = self.bureau.library.shared.organisation_keys
             organisations = {k: str(v) for k, v in values.items() if k in keys}

@@ -114,7 +114,8 @@ history_event = _table(
     Column("instance_no", Integer),
     Column("element", String(128)),
     Column("payload", Text),
-    Column("salt", LargeBinary(16), nullable=False),
+    Column("payload_hash", LargeBinary(32), nullable=False),
+    Column("salt", LargeBinary(16)),
     Column("prev_hash", LargeBinary(32), nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
     key=("seq",),
@@ -239,6 +240,7 @@ idempotency = _table(
     "idempotency",
     Column("actor", String(64)),
     Column("key", String(128)),
+    Column("command", LargeBinary(32), nullable=False),
     Index("uq_idempotency_actor_key", "actor", "key", unique=True),
     key=("actor", "key"),
 )

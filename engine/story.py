@@ -188,8 +188,9 @@ def _facts(
 
 
 def _collected(key: str, element: Element, form: Form) -> tuple[Field, ...]:
-    organisation = Field("organisation", "select", "机关", source="organisations:*")
-    columns = (organisation, *form.fields, Field("on", "datetime", "日期"))
+    # The page names these two, which no form has, in the reader's language.
+    organisation = Field("organisation", "select", "", source="organisations:*")
+    columns = (organisation, *form.fields, Field("on", "datetime", ""))
     return (Field(key, "dynamiclist", element.name, components=columns),)
 
 

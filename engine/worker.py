@@ -1,4 +1,6 @@
-"""Due timers and the outbox. Rows are taken with a lease and an attempt counter as fence.
+"""Due timers, the outbox, and clocks that a new calendar dates anew.
+
+Rows are taken with a lease and an attempt counter as fence.
 
 A worker that dies between taking and finishing loses nothing: the lease runs out and the row is
 taken again. Nothing is done twice: a timer fires through `execute`, which finds it no longer
@@ -17,7 +19,7 @@ import structlog
 from sqlalchemy import or_, select, update
 
 from engine import store
-from engine.commands import TIMER, FireTimer
+from engine.commands import SYSTEM, TIMER, FireTimer, RecomputeClocks
 from engine.errors import Conflict, ModelFailure, NotFound
 from engine.execute import Bureau
 from engine.outgoing import Notification, Outgoing, Way
@@ -28,6 +30,10 @@ LEASE = timedelta(seconds=60)
 BATCH = 50
 RETRY_AFTER = (60, 300, 1_800, 7_200, 43_200)
 """Seconds until the next attempt to send a notification; the last one repeats."""
+
+LOOK_AGAIN = timedelta(minutes=10)
+"""How often clocks of an older calendar are looked for: a process may start some until it too
+has read the newer one."""
 
 log = structlog.get_logger("worker")
 
@@ -87,6 +93,21 @@ def _fire(bureau: Bureau, row: Any, now: datetime) -> None:
         log.warning("timer raised an incident", case=row.case_id, reason=fault.message)
     except Exception:  # Whatever is wrong with one timer must not hold the others.
         log.exception("timer not fired, retried after its lease", case=row.case_id)
+
+
+def recompute_clocks(bureau: Bureau, case_id: int, now: datetime) -> bool:
+    """Count a case's running clocks by the calendar in force; False when it stays undone."""
+    try:
+        bureau.execute(RecomputeClocks(case_id), SYSTEM, now)
+    except (Conflict, NotFound):
+        log.info("clocks counted already, or the case closed", case=case_id)
+    except ModelFailure as fault:
+        log.warning("clocks raised an incident", case=case_id, reason=fault.message)
+        return False
+    except Exception:  # Whatever is wrong with one case must not hold the others.
+        log.exception("clocks not counted anew", case=case_id)
+        return False
+    return True
 
 
 def send_outbox(bureau: Bureau, outgoing: Way, now: datetime, limit: int = BATCH) -> int:
@@ -157,6 +178,10 @@ class Worker:
         self._bureau, self._outgoing = bureau, Outgoing.from_environment(instance)
         self._clock, self._pause = clock, pause
         self._stop = threading.Event()
+        self._calendar = ""
+        self._looked: datetime | None = None
+        self._outdated: list[int] = []
+        self._given_up: set[int] = set()
 
     def run(self) -> None:
         """Work until `stop`; a database that does not answer is tried again."""
@@ -165,11 +190,30 @@ class Worker:
                 now = self._clock()
                 busy = fire_due_timers(self._bureau, now)
                 busy += send_outbox(self._bureau, self._outgoing, now)
+                busy += self._recompute(now)
             except Exception:
                 log.exception("worker round failed")
                 busy = 0
             if not busy:
                 self._stop.wait(self._pause)
+
+    def _recompute(self, now: datetime) -> int:
+        """Go on dating clocks anew by a calendar that was deployed; how many cases were taken.
+
+        Whoever deployed it, and whether or not they lived to see it through.
+        """
+        self._bureau.refresh_by(now)
+        version = self._bureau.library.shared.calendar.version
+        if version != self._calendar:
+            self._calendar, self._looked = version, None
+            self._given_up.clear()
+        if self._looked is None or (not self._outdated and now - self._looked >= LOOK_AGAIN):
+            self._looked = now
+            found = self._bureau.queries.running_calendars(version)
+            self._outdated = [case_id for case_id in found if case_id not in self._given_up]
+        taken, self._outdated = self._outdated[:BATCH], self._outdated[BATCH:]
+        self._given_up |= {n for n in taken if not recompute_clocks(self._bureau, n, now)}
+        return len(taken)
 
     def stop(self) -> None:
         self._stop.set()

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
-import marshmallow as ma
 from flask import Flask, Request, abort, g, request
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint
 from flask_wtf.csrf import CSRFProtect
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from engine.commands import (
     ClaimTask,
@@ -26,20 +26,41 @@ from engine.commands import (
     ItemId,
     ReleaseTask,
     Result,
+    RetryIncident,
     StartCase,
 )
 from engine.errors import InvalidInput
-from engine.pages import Field, FormView
-from web.context import context, execute, now, person, today
+from engine.pages import Field, FormView, MessagePage, StartPage, TaskPage
+from web.context import context, execute, now, page_key, person, today
 from web.language import language
+from web.schemas import (
+    CaseQuery,
+    CaseSchema,
+    CasesSchema,
+    DiagramSchema,
+    EventSchema,
+    FormItemSchema,
+    HistoryQuery,
+    InboxQuery,
+    InboxSchema,
+    MessageFormSchema,
+    MessageSchema,
+    Problem,
+    ProcedureSchema,
+    ResultSchema,
+    StartSchema,
+    ValuesSchema,
+)
 from web.session import token_hash
 
 MAX_KEY = 128
 
 
-class _Parser(FlaskParser):  # type: ignore[misc]
+class _Parser(FlaskParser):
     def _raw_load_json(self, req: Request) -> Any:
         """Nesting that exhausts the stack is no valid document either."""
+        if req.content_length and not req.is_json:
+            raise UnsupportedMediaType("Send JSON as application/json.")
         try:
             return super()._raw_load_json(req)
         except RecursionError:
@@ -50,7 +71,16 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1", description="Acts a
 blueprint.ARGUMENTS_PARSER = _Parser()
 
 
-class _Api(Api):  # type: ignore[misc]
+class _Api(Api):
+    def _register_responses(self) -> None:
+        """Every refusal is a problem, and described as one."""
+        described = {"application/problem+json": {"schema": Problem}}
+        for status in HTTPStatus:
+            body = {"description": status.phrase, "content": described}
+            self.spec.components.response(status.name, body, lazy=True)
+        default = {"description": "Any other refusal", "content": described}
+        self.spec.components.response("DEFAULT_ERROR", default)
+
     def _register_error_handlers(self) -> None:
         """errors.py answers for the whole application."""
 
@@ -87,149 +117,24 @@ def _key() -> str | None:
     return key
 
 
-# schemas -----------------------------------------------------------------------------------------
-
-
-class _Strict(ma.Schema):
-    class Meta:
-        unknown = ma.RAISE
-
-
-class PageQuery(ma.Schema):
-    class Meta:
-        unknown = ma.RAISE
-
-    after = ma.fields.String(metadata={"description": "`next` of the page before"})
-    limit = ma.fields.Integer(load_default=50, validate=ma.validate.Range(1, 200))
-
-
-class InboxQuery(PageQuery):
-    tab = ma.fields.String(load_default="queue", validate=ma.validate.OneOf(["queue", "mine"]))
-    role = ma.fields.String(load_default=None)
-    q = ma.fields.String(load_default="", validate=ma.validate.Length(max=100))
-
-
-class CaseQuery(PageQuery):
-    q = ma.fields.String(load_default="", validate=ma.validate.Length(max=100))
-    status = ma.fields.String(load_default=None)
-    late = ma.fields.Boolean(load_default=False)
-
-
-class HistoryQuery(_Strict):
-    after = ma.fields.Integer(load_default=0, validate=ma.validate.Range(0))
-    limit = ma.fields.Integer(load_default=200, validate=ma.validate.Range(1, 1000))
-
-
-class ItemSchema(ma.Schema):
-    id = ma.fields.String(required=True)
-    case_id = ma.fields.Integer(required=True)
-    case_no = ma.fields.String(required=True)
-    name = ma.fields.String(required=True)
-    title = ma.fields.String(required=True)
-    petitioner = ma.fields.String(required=True)
-    role = ma.fields.String(required=True)
-    organisation = ma.fields.String(required=True)
-    assignee = ma.fields.String(required=True, allow_none=True)
-    due = ma.fields.String(
-        required=True, allow_none=True, metadata={"description": "legal due date, local"}
-    )
-    clock = ma.fields.String(required=True, allow_none=True)
-    created_at = ma.fields.String(required=True)
-    procedure = ma.fields.String(required=True)
-    element = ma.fields.String(required=True)
-
-
-class FormItemSchema(ItemSchema):
-    legal_basis = ma.fields.String(required=True)
-    form = ma.fields.Dict(required=True, allow_none=True)
-    values = ma.fields.Dict(required=True)
-
-
-class InboxSchema(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(ItemSchema), required=True)
-    next = ma.fields.String(required=True, allow_none=True)
-
-
-class ValuesSchema(_Strict):
-    values = ma.fields.Dict(keys=ma.fields.String(), required=True)
-
-
-class StartSchema(ValuesSchema):
-    procedure = ma.fields.String(load_default="petition")
-    organisation = ma.fields.String(required=True)
-
-
-class MessageSchema(ValuesSchema):
-    message = ma.fields.String(required=True)
-    correlation_key = ma.fields.String(required=True)
-
-
-class ResultSchema(ma.Schema):
-    case_id = ma.fields.Integer(required=True)
-    case_no = ma.fields.String(required=True)
-    seq = ma.fields.Integer(required=True, metadata={"description": "length of the history"})
-    opened = ma.fields.List(ma.fields.String(), required=True)
-
-
-class CaseRowSchema(ma.Schema):
-    id = ma.fields.Integer(required=True)
-    case_no = ma.fields.String(required=True)
-    procedure = ma.fields.String(required=True)
-    title = ma.fields.String(required=True)
-    petitioner = ma.fields.String(required=True)
-    channel = ma.fields.String(required=True, allow_none=True)
-    category = ma.fields.String(required=True, allow_none=True)
-    status = ma.fields.String(required=True)
-    stage = ma.fields.String(required=True)
-    received_on = ma.fields.String(required=True, allow_none=True)
-    org_office = ma.fields.String(required=True, allow_none=True)
-    org_unit = ma.fields.String(required=True, allow_none=True)
-    opened_at = ma.fields.String(required=True)
-    closed_at = ma.fields.String(required=True, allow_none=True)
-
-
-class DatedCaseSchema(CaseRowSchema):
-    due = ma.fields.String(
-        required=True, allow_none=True, metadata={"description": "first legal date, local"}
-    )
-
-
-class CasesSchema(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(DatedCaseSchema), required=True)
-    next = ma.fields.String(required=True, allow_none=True)
-
-
-class CaseSchema(CaseRowSchema):
-    doc = ma.fields.Dict(required=True)
-    clocks = ma.fields.List(ma.fields.Dict(), required=True)
-    documents = ma.fields.List(ma.fields.Dict(), required=True)
-    instances = ma.fields.List(ma.fields.Dict(), required=True)
-    items = ma.fields.List(ma.fields.Nested(ItemSchema), required=True)
-    waits = ma.fields.List(ma.fields.Dict(), required=True)
-    timers = ma.fields.List(ma.fields.Dict(), required=True)
-    incidents = ma.fields.List(ma.fields.Dict(), required=True)
-
-
-class EventSchema(ma.Schema):
-    seq = ma.fields.Integer(required=True)
-    at = ma.fields.String(required=True)
-    actor = ma.fields.String(required=True)
-    type = ma.fields.String(required=True)
-    instance_no = ma.fields.Integer(required=True, allow_none=True)
-    element = ma.fields.String(required=True, allow_none=True)
-    payload = ma.fields.Dict(required=True, allow_none=True)
-    hash = ma.fields.Function(lambda row: row["hash"].hex(), required=True)
-
-
-class DiagramSchema(ma.Schema):
-    instance = ma.fields.Integer(required=True)
-    name = ma.fields.String(required=True)
-    marks = ma.fields.Dict(required=True)
-    xml = ma.fields.String(required=True)
-
-
 # Unknown parameters are refused, as a schema's own setting says; webargs would drop them.
 _QUERY: dict[str, Any] = {"location": "query", "unknown": None}
+
+_REFUSALS: dict[int, str] = {
+    status.value: status.name
+    for status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+}
+_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+    "description": "An act sent twice with the same key is executed once.",
+}
+_read = blueprint.doc(responses=_REFUSALS)
+_act = blueprint.doc(
+    parameters=[_KEY],
+    responses=_REFUSALS | {409: HTTPStatus.CONFLICT.name, 422: "UNPROCESSABLE_ENTITY"},
+)
 
 # acts and reads ----------------------------------------------------------------------------------
 
@@ -237,29 +142,28 @@ _QUERY: dict[str, Any] = {"location": "query", "unknown": None}
 @blueprint.route("/inbox")
 class Inbox(MethodView):
     @blueprint.arguments(InboxQuery, **_QUERY)
+    @_read
     @blueprint.response(200, InboxSchema)
     def get(self, query: dict[str, Any]) -> Any:
         """The open tasks of the roles that the token's person holds, soonest due first."""
+        after = page_key(query.get("after"))
         return context().queries.inbox(
-            person(), query["tab"], query["role"], query["q"], query.get("after"), query["limit"]
+            person(), query["tab"], query["role"], query["q"], after, query["limit"]
         )
 
 
 @blueprint.route("/items/<item:item>")
 class Item(MethodView):
+    @_read
     @blueprint.response(200, FormItemSchema)
     def get(self, item: ItemId) -> Any:
         """A task with its form and the values that it opens with."""
         page = context().pages.task(item, person(), now())
-        return {
-            **asdict(page.item),
-            "legal_basis": page.element.get("legalBasis"),
-            "form": _form_json(page.form) if page.form else None,
-            "values": page.form.initial if page.form else {},
-        }
+        return {**_form_page(page), **asdict(page.item)}
 
 
 @blueprint.route("/items/<item:item>/claim", methods=["POST"])
+@_act
 @blueprint.response(200, ResultSchema)
 def claim(item: ItemId) -> Result:
     """Claim a task."""
@@ -267,6 +171,7 @@ def claim(item: ItemId) -> Result:
 
 
 @blueprint.route("/items/<item:item>/release", methods=["POST"])
+@_act
 @blueprint.response(200, ResultSchema)
 def release(item: ItemId) -> Result:
     """Give a claimed task back to its queue."""
@@ -275,6 +180,7 @@ def release(item: ItemId) -> Result:
 
 @blueprint.route("/items/<item:item>/complete", methods=["POST"])
 @blueprint.arguments(ValuesSchema)
+@_act
 @blueprint.response(200, ResultSchema)
 def complete(body: dict[str, Any], item: ItemId) -> Result:
     """Complete a claimed task with its form's values."""
@@ -289,15 +195,18 @@ def complete(body: dict[str, Any], item: ItemId) -> Result:
 @blueprint.route("/cases")
 class Cases(MethodView):
     @blueprint.arguments(CaseQuery, **_QUERY)
+    @_read
     @blueprint.response(200, CasesSchema)
     def get(self, query: dict[str, Any]) -> Any:
         """The cases that the token's person may look at, newest first."""
         late = today().isoformat() if query["late"] else None
+        after = page_key(query.get("after"))
         return context().queries.cases(
-            person(), query["q"], query["status"], late, query.get("after"), query["limit"]
+            person(), query["q"], query["status"], late, after, query["limit"]
         )
 
     @blueprint.arguments(StartSchema)
+    @_act
     @blueprint.response(201, ResultSchema)
     def post(self, body: dict[str, Any]) -> Result:
         """Start a procedure as a new case."""
@@ -310,8 +219,21 @@ class Cases(MethodView):
             raise
 
 
+@blueprint.route("/procedures/<procedure>")
+class Procedure(MethodView):
+    @_read
+    @blueprint.response(200, ProcedureSchema)
+    def get(self, procedure: str) -> Any:
+        """The form that starts a procedure, and where the token's person may start it."""
+        page = context().pages.start(procedure, person(), now())
+        places = [place for role, place in person().roles if role == page.element.role]
+        form = _form_page(page)
+        return {**form, "name": page.name, "procedure": procedure, "organisations": places}
+
+
 @blueprint.route("/cases/<case_no>")
 class Case(MethodView):
+    @_read
     @blueprint.response(200, CaseSchema)
     def get(self, case_no: str) -> Any:
         """A case with all that is known of it."""
@@ -324,6 +246,7 @@ class Case(MethodView):
 @blueprint.route("/cases/<case_no>/history")
 class History(MethodView):
     @blueprint.arguments(HistoryQuery, **_QUERY)
+    @_read
     @blueprint.response(200, EventSchema(many=True))
     def get(self, query: dict[str, Any], case_no: str) -> Any:
         """The case's append-only history in order."""
@@ -334,6 +257,7 @@ class History(MethodView):
 
 @blueprint.route("/cases/<case_no>/diagrams/<int:instance>")
 class Diagram(MethodView):
+    @_read
     @blueprint.response(200, DiagramSchema)
     def get(self, case_no: str, instance: int) -> Any:
         """The diagram on which a process instance runs, and where it stands on it."""
@@ -344,14 +268,39 @@ class Diagram(MethodView):
         return {"instance": instance, "name": found.name, "marks": found.marks, "xml": xml}
 
 
+@blueprint.route("/cases/<case_no>/messages/<int:instance>.<int:number>")
+class MessageForm(MethodView):
+    @_read
+    @blueprint.response(200, MessageFormSchema)
+    def get(self, case_no: str, instance: int, number: int) -> Any:
+        """What a message that the case waits for (one of its `waits`) has to bring."""
+        case_id = context().queries.case_id(case_no)
+        page = context().pages.message(case_id, instance, number, person(), now())
+        return {**_form_page(page), **page.wait}
+
+
+@blueprint.route("/cases/<case_no>/incidents/<int:number>/retry", methods=["POST"])
+@_act
+@blueprint.response(200, ResultSchema)
+def retry(case_no: str, number: int) -> Result:
+    """Execute the command of an incident again, as its first actor."""
+    return execute(RetryIncident(context().queries.case_id(case_no), number, key=_key()))
+
+
 @blueprint.route("/messages", methods=["POST"])
 @blueprint.arguments(MessageSchema)
+@_act
 @blueprint.response(200, ResultSchema)
 def deliver(body: dict[str, Any]) -> Result:
     """Deliver a message to the one case that waits for it with this correlation key."""
-    return execute(
-        CorrelateMessage(body["message"], body["correlation_key"], body["values"], key=_key())
-    )
+    message, key = body["message"], body["correlation_key"]
+    try:
+        return execute(CorrelateMessage(message, key, body["values"], key=_key()))
+    except InvalidInput as error:
+        (wait,) = context().queries.message_waits(message, key)
+        place = (wait["case_id"], wait["instance_no"], wait["number"])
+        _translate(error, context().pages.message(*place, person(), now()).form, body["values"])
+        raise
 
 
 # forms as JSON -----------------------------------------------------------------------------------
@@ -361,6 +310,15 @@ def _translate(error: InvalidInput, form: FormView | None, values: Mapping[str, 
     """The messages in the language that the request asks for."""
     if form is not None:
         error.fields = form.errors(values, language()) or error.fields
+
+
+def _form_page(page: TaskPage | MessagePage | StartPage) -> dict[str, Any]:
+    return {
+        "name": page.element.name,
+        "legal_basis": page.element.get("legalBasis"),
+        "form": _form_json(page.form) if page.form else None,
+        "values": page.form.initial if page.form else {},
+    }
 
 
 def _form_json(form: FormView) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect, generate_csrf
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter, IntegerConverter, Map, ValidationError
 
 from engine.commands import ItemId
 from engine.errors import NotFound
@@ -31,7 +31,7 @@ from web import (
     words,
 )
 from web.assets import Assets
-from web.context import Context
+from web.context import Context, context, person
 
 
 def create_app(
@@ -56,7 +56,7 @@ def create_app(
         # A form may stay open for a working day; its token ends with the browser's session.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    app.url_map.converters["item"] = _ItemConverter
+    app.url_map.converters |= {"item": _ItemConverter, "int": _NumberConverter}
     app.extensions["anjie"] = Context(bureau, Pages(bureau), clock, demo)
     security.init_app(app)
     language.init_app(app)
@@ -74,7 +74,19 @@ def create_app(
 
 
 def _template_values(demo: bool) -> dict[str, Any]:
-    return {"assets": Assets.read(), "demo": demo, "csrf_token": generate_csrf}
+    return {
+        "assets": Assets.read(),
+        "demo": demo,
+        "csrf_token": generate_csrf,
+        "may_register": lambda: bool(context().pages.startable(person())),
+    }
+
+
+class _NumberConverter(IntegerConverter):
+    """A number that fits a column of the database; there is no page of a longer one."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**31 - 1)
 
 
 class _ItemConverter(BaseConverter):

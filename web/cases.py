@@ -23,7 +23,7 @@ from engine.errors import Conflict, InvalidInput, NotFound
 from engine.pages import CasePage, Entry, InstanceView, MessagePage
 from engine.queries import InboxItem
 from web import forms, security, timeline
-from web.context import context, execute, now, person, today
+from web.context import context, execute, now, page_key, person, today
 from web.words import names
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
@@ -36,9 +36,9 @@ OFFERED = 3
 def index() -> str:
     text = request.args.get("q", "").strip()[:100]
     status = request.args.get("status") or None
-    late = request.args.get("late") == "1"
+    late, after = request.args.get("late") == "1", request.args.get("after")
     page = context().queries.cases(
-        person(), text, status, today().isoformat() if late else None, request.args.get("after")
+        person(), text, status, today().isoformat() if late else None, page_key(after)
     )
     statuses = context().pages.world.shared.codes.get("status", ())
     return render_template(
@@ -188,7 +188,7 @@ def deliver(case_no: str, instance: int, number: int) -> ResponseReturnValue:
         body = _message_page(case_no, page, typed.judge(), request.form.get(forms.KEY))
         return body, 422
     except (Conflict, NotFound):
-        found = context().queries.executed(person().id, key)
+        found = context().queries.sent_before(person().id, key)
         if found is None:
             raise
         result = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from typing import cast
 from flask import current_app, g
 
 from engine.commands import Command, Result
+from engine.errors import NotFound
 from engine.execute import Bureau
 from engine.pages import Pages, local_date
 from engine.queries import Person, Queries
@@ -48,6 +50,16 @@ def today() -> date:
 def person() -> Person:
     """Who is logged in; only behind the guard in session.py."""
     return cast(Person, g.person)
+
+
+_PAGE_KEY = re.compile(r"[0-9TZ:.-]+(_[0-9]{1,15}){1,3}")
+
+
+def page_key(text: str | None) -> str | None:
+    """The key of a list's page as it stands in an address. Raises NotFound for no such key."""
+    if text and not _PAGE_KEY.fullmatch(text):
+        raise NotFound("The page's key is unknown; begin with the first page.")
+    return text or None
 
 
 def execute(command: Command, actor: str | None = None) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,10 @@ HTTP_TITLES: dict[int, tuple[Any, Any]] = {
     403: (_l("This is for another role"), _l("Ask whoever holds the role.")),
     404: (_l("There is no such page"), _l("Check the address, or begin at the inbox.")),
     405: (_l("This address takes no such act"), _l("Go back and use the buttons of the page.")),
+    415: (
+        _l("What was sent has an unknown format"),
+        _l("Send a form as a browser does, to the API JSON as application/json."),
+    ),
     413: (
         _l("What was sent is too large"),
         _l("Shorten the texts or send fewer rows, then send the form again."),
@@ -111,25 +116,71 @@ def answer_for(error: errors.EngineError) -> Answer:
     return ANSWERS[errors.ModelFailure]
 
 
-def _engine_error(error: errors.EngineError) -> Body:
+def _engine_error(raised: errors.EngineError) -> Body:
+    error = _discreet(raised)
     answer = answer_for(error)
     fields = getattr(error, "fields", {})
     if _wants_json():
         return problem(answer.status, type(error).__name__, error.message, fields)
     details = [*_details(error), *(f"{key}: {' '.join(t)}" for key, t in fields.items())]
-    return _page(answer.status, answer.title, answer.remedy, details)
+    told = error.message if answer in _OF_THE_MODEL and language() != "en" else None
+    return _page(answer.status, answer.title, answer.remedy, details, told)
+
+
+_OF_THE_MODEL = tuple(ANSWERS[kind] for kind in (errors.ModelFailure, errors.StartFailed))
+"""What failed here only the engine's own sentence says, to whoever keeps the procedure."""
+
+
+def _discreet(error: errors.EngineError) -> errors.EngineError:
+    """The same answer whether a case is another organisation's or an accusation of one's own
+    (art. 30, third paragraph): nobody learns from it that they are accused, or who looks into it.
+    """
+    given = request.view_args or {}
+    if g.get("person") is None:
+        return error
+    if isinstance(error, errors.NotFound) and _is_closed_to_me(given):
+        error = errors.NotAllowed("The case belongs to organisations in which you hold no role.")
+    item = given.get("item")
+    unseen = isinstance(item, ItemId) and not _sees(item.case_id)
+    if isinstance(error, errors.NotAllowed) and (unseen or request.endpoint in _AIMED):
+        error = errors.NotAllowed("This is for a role that you do not hold.")
+    return error
+
+
+_AIMED = ("api.deliver", "api.MessageForm", "cases.deliver", "cases.message")
+"""Where an act is asked for by the address of what waits for it."""
+
+
+def _is_closed_to_me(given: Mapping[str, Any]) -> bool:
+    """Whether what was asked for is there, but in a case that this person may not look at."""
+    queries, item = context().queries, given.get("item")
+    if isinstance(item, ItemId):
+        return queries.item_guard(item, g.person.id) is not None
+    try:
+        case_id = queries.case_id(given["case_no"]) if "case_no" in given else given["case_id"]
+    except (KeyError, errors.NotFound):
+        return False
+    return case_id > 0 and queries.exists(case_id) and not _sees(case_id)
+
+
+def _sees(case_id: int) -> bool:
+    try:
+        context().queries.case(case_id, g.person)
+    except (errors.NotFound, errors.NotAllowed):
+        return False
+    return True
 
 
 def _details(error: errors.EngineError) -> list[str]:
     if isinstance(error, errors.InvalidDefinition):
         return [f"{p.message} {p.remedy}" for p in error.problems]
+    if isinstance(error, errors.Conflict) and request.endpoint in _AIMED:
+        return [_("The case no longer waits for this message.")]
     told = _about_item() if isinstance(error, errors.Conflict | errors.NotAllowed) else None
     if told:
         return [told]
-    # The engine's own sentences are English; a Chinese reader has title and remedy, except
-    # where only the sentence says what failed in the model.
-    quotes = language() == "en" or isinstance(error, errors.ModelFailure)
-    return [error.message] if quotes else []
+    # The engine's own sentences are English; a Chinese reader has title and remedy.
+    return [error.message] if language() == "en" else []
 
 
 def _about_item() -> str | None:
@@ -141,6 +192,8 @@ def _about_item() -> str | None:
     if found is None:
         return _("The task is finished or was withdrawn.")
     if not found["member"]:
+        if not _sees(item.case_id):
+            return _("The task is for a role that you do not hold.")
         where = {"role": names.role(found["role"]), "place": names.place(found["organisation"])}
         return _("The task is for %(role)s, %(place)s.", **where)
     if found["assignee"] is None:
@@ -152,16 +205,35 @@ def _about_item() -> str | None:
 
 def _http_error(error: HTTPException) -> Body:
     status = error.code or 500
-    title, remedy = HTTP_TITLES.get(status, BROKEN)
+    title, remedy = HTTP_TITLES.get(status, HTTP_TITLES[400] if status < 500 else BROKEN)
     if isinstance(error, CSRFError):
         title, remedy = OUTDATED
     if isinstance(error, InternalServerError) and error.original_exception is not None:
         current_app.logger.error("unexpected", exc_info=error.original_exception)
     if _wants_json():
-        found = getattr(error, "data", None) or {}
-        fields = found.get("messages", {}).get("json") or found.get("messages", {})
-        return problem(status, error.name, error.description or str(title), fields)
+        fields = _by_field((getattr(error, "data", None) or {}).get("messages", {}))
+        detail = _REFUSED if fields else error.description
+        return problem(status, error.name, detail or str(title), fields)
     return _page(status, title, remedy, [])
+
+
+_REFUSED = "Correct what is named in `errors` and send it again. Nothing was written."
+
+
+def _by_field(messages: Any) -> dict[str, list[str]]:
+    """webargs' messages by dotted key; at their top stands where the values came from."""
+    found: dict[str, list[str]] = {}
+
+    def collect(below: Any, key: str) -> None:
+        if isinstance(below, dict):
+            for name, more in below.items():
+                collect(more, f"{key}.{name}" if key else str(name))
+        else:
+            found.setdefault(key or "_schema", []).extend(map(str, below))
+
+    for place in messages.values():
+        collect(place, "")
+    return found
 
 
 def _wants_json() -> bool:
@@ -176,9 +248,14 @@ def problem(status: int, title: str, detail: str, fields: Any = None) -> Body:
     headers = {"Content-Type": "application/problem+json"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return json.dumps(body, ensure_ascii=False), status, headers
+    # A lone surrogate that a caller sent as a key goes back as the escape that it came as.
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return text, status, headers
 
 
-def _page(status: int, title: Any, remedy: Any, details: list[str]) -> Body:
-    body = render_template("error.html", title=title, remedy=remedy, details=details)
-    return body, status, {}
+def _page(
+    status: int, title: Any, remedy: Any, details: list[str], technical: str | None = None
+) -> Body:
+    """`technical`: the engine's English sentence, for whoever keeps the procedure."""
+    told = {"title": title, "remedy": remedy, "details": details, "technical": technical}
+    return render_template("error.html", **told), status, {}

@@ -42,7 +42,7 @@ def command_key() -> str:
     command: going back in the browser and filling in the page anew must not be swallowed."""
     sent = sorted((k, v) for k, v in request.form.items(multi=True) if k not in {ACT, "csrf_token"})
     digest = hashlib.sha256(repr(sent).encode()).hexdigest()
-    return f"{request.form.get(KEY, '')[:40]}.{digest[:24]}"
+    return digest[:48]
 
 
 def act() -> str:

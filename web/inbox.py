@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from engine.commands import ClaimTask, ItemId
 from engine.errors import Conflict
-from web.context import context, execute, person
+from web.context import context, execute, page_key, person
 from web.words import names
 
 blueprint = Blueprint("inbox", __name__)
@@ -20,7 +20,10 @@ TAKE_TRIES = 10
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    return redirect(url_for("inbox.show"))
+    """The inbox; for whoever oversees and has nothing to do there, the cases."""
+    idle = not any(context().queries.inbox_counts(person()).values())
+    overseer = person().has("auditor") and not person().has("administrator")
+    return redirect(url_for("cases.index" if idle and overseer else "inbox.show"))
 
 
 @blueprint.get("/inbox")
@@ -30,7 +33,8 @@ def show() -> str:
     if tab not in TABS:
         tab = "mine" if counts["mine"] else "queue"
     role, text = _filters()
-    page = context().queries.inbox(person(), tab, role, text, request.args.get("after"))
+    after = page_key(request.args.get("after"))
+    page = context().queries.inbox(person(), tab, role, text, after)
     names.load(item.assignee for item in page.items if item.assignee)
     return render_template(
         "inbox.html",
@@ -40,6 +44,7 @@ def show() -> str:
         role=role,
         text=text,
         roles=sorted({r for r, _o in person().roles}),
+        incidents=context().pages.incidents(person()) if person().has("administrator") else [],
     )
 
 

@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, Response, g, redirect, request
+from flask import Flask, g, redirect, request
 from flask_babel import Babel, Domain
+from werkzeug.wrappers import Response
 
 Lang = Literal["zh", "en"]
 LANGUAGES: tuple[Lang, ...] = ("zh", "en")
@@ -34,12 +35,12 @@ def catalogue() -> Translations:
     return Translations(compiled)
 
 
-class _Domain(Domain):  # type: ignore[misc]
+class _Domain(Domain):
     def get_translations(self) -> NullTranslations:
         return catalogue() if language() == "zh" else NullTranslations()
 
 
-class _Babel(Babel):  # type: ignore[misc]
+class _Babel(Babel):
     @property
     def domain_instance(self) -> Domain:
         return _Domain()

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, make_response
+from flask_babel import gettext as _
 from jinja2 import ChainableUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -24,7 +25,9 @@ from web.context import context, person
 
 blueprint = Blueprint("letters", __name__)
 
-_sandbox = ImmutableSandboxedEnvironment(autoescape=True, undefined=ChainableUndefined)
+_sandbox = ImmutableSandboxedEnvironment(
+    autoescape=True, undefined=ChainableUndefined, optimized=False
+)
 
 
 @blueprint.get("/cases/<case_no>/documents/<int:number>")
@@ -59,7 +62,6 @@ def render_letter(template: str, values: Mapping[str, Any]) -> str:
     try:
         return _sandbox.from_string(template).render(values)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        problem = Problem(
-            "letter", None, f"The letter cannot be rendered: {error}.", "Correct its template."
-        )
+        message = _("The letter cannot be rendered: %(why)s.", why=error)
+        problem = Problem("letter", None, message, _("Correct its template."))
         raise InvalidDefinition([problem]) from error

@@ -6,19 +6,28 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from engine.commands import ClaimTask, ItemId, Result, StartCase
-from engine.errors import EngineError, InvalidInput
+from engine.errors import EngineError, InvalidInput, NotAllowed
 from engine.pages import StartPage
 from web import forms
 from web.context import context, execute, now, person
 
 blueprint = Blueprint("register", __name__, url_prefix="/register")
 
-PETITION = "petition"
-
 
 @blueprint.get("")
 def show() -> str:
-    start = context().pages.start(PETITION, person(), now())
+    """The one procedure that the person may start, or a choice of several."""
+    choices = context().pages.startable(person())
+    if not choices:
+        raise NotAllowed("Starting a procedure is for a role that you do not hold.")
+    if len(choices) > 1:
+        return render_template("register_choice.html", choices=choices)
+    return form(choices[0].procedure)
+
+
+@blueprint.get("/<procedure>")
+def form(procedure: str) -> str:
+    start = context().pages.start(procedure, person(), now())
     return _page(start, forms.Typed.initial(start.form) if start.form else None)
 
 
@@ -33,14 +42,14 @@ def _page(start: StartPage, typed: forms.Typed | None, key: str | None = None) -
     )
 
 
-@blueprint.post("")
-def start() -> ResponseReturnValue:
-    page = context().pages.start(PETITION, person(), now())
+@blueprint.post("/<procedure>")
+def start(procedure: str) -> ResponseReturnValue:
+    page = context().pages.start(procedure, person(), now())
     typed = forms.Typed.posted(page.form, forms.act()) if page.form else None
     if typed and forms.act() != "complete":
         return _page(page, typed, request.form.get(forms.KEY))
     command = StartCase(
-        PETITION,
+        procedure,
         typed.values() if typed else dict(forms.posted()),
         request.form.get("_organisation", ""),
         key=forms.command_key(),

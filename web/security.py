@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
+from flask.sessions import SecureCookieSessionInterface
 
 MAX_BODY = 4_000_000
 """Bytes of a request: two hundred rows of long Chinese text, percent-encoded, fit."""
 MAX_FIELDS = 5_000
+OWN_FIELDS = ("name", "person", "next", "_organisation")
+"""What the pages themselves read of a form."""
 
 _POLICY = {
     "default-src": "'none'",
@@ -29,7 +32,25 @@ def init_app(app: Flask) -> None:
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, MAX_FORM_PARTS=MAX_FIELDS
     )
+    app.session_interface = _FormsCookie()
+    app.before_request(_refuse_nul)
     app.after_request(_protect)
+
+
+class _FormsCookie(SecureCookieSessionInterface):
+    """Holds the forms' token; over TLS it is for TLS alone, as the session's own cookie is."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
+def _refuse_nul() -> None:
+    """No browser sends one and PostgreSQL stores none. In the fields of a procedure's form it
+    gets its message there."""
+    own = (request.form.get(name, "") for name in OWN_FIELDS)
+    texts = (request.path, *(text for pair in request.args.items(multi=True) for text in pair))
+    if any("\0" in text for text in (*texts, *own)):
+        abort(400)
 
 
 def allow(response: Response, extra: dict[str, str]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from engine.errors import StoreUnusable
 from web import wsgi
 
 THREADS = 8
+BACKLOG = 2048
 
 
 class PortTaken(StoreUnusable):
@@ -26,31 +28,33 @@ def serve(port: int, processes: int, work: Callable[[], None] | None) -> None:
 
     Raises PortTaken, and StoreUnusable when the database cannot be used.
     """
-    _require_free(port)
-    wsgi.create()  # what is wrong is said here, in one line, and not by each process
-    _Server(port, processes, work).run()
+    # What is wrong is said here, in one line, and not by each process.
+    listener = _listen(port)
+    wsgi.create()
+    _Server(listener.detach(), port, processes, work).run()
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise PortTaken(
-                f"Port {port} cannot be used ({error.strerror}). Set PORT to a free port, or end "
-                "the program that holds it."
-            ) from None
+def _listen(port: int) -> socket.socket:
+    """The port, held from now on: of two that start at once, one is told."""
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+    except OSError as error:
+        raise PortTaken(
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}). Set PORT to a free "
+            "port, or end the program that holds it."
+        ) from None
 
 
-class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, port: int, processes: int, work: Callable[[], None] | None) -> None:
-        self._port, self._processes, self._work = port, processes, work
+class _Server(BaseApplication):
+    def __init__(
+        self, listener: int, port: int, processes: int, work: Callable[[], None] | None
+    ) -> None:
+        self._listener, self._port, self._processes, self._work = listener, port, processes, work
         super().__init__()
 
     def load_config(self) -> None:
         settings: dict[str, Any] = {
-            "bind": f"127.0.0.1:{self._port}",
+            "bind": f"fd://{self._listener}",
             "workers": self._processes,
             "worker_class": "gthread",
             "threads": THREADS,

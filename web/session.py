@@ -13,7 +13,19 @@ from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import Blueprint, Flask, Response, abort, g, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from engine.commands import SYSTEM, CloseSession, OpenSession, RecordFailedLogIn
@@ -53,10 +65,20 @@ def _guard() -> AnyResponse | None:
     token = request.cookies.get(COOKIE)
     if token and request.endpoint != "static":
         g.person = context().queries.session_person(token_hash(token), "web", now())
-    if g.person is None and request.endpoint not in PUBLIC:
-        back = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("session.log_in", next=back))
-    return None
+    if g.person is not None or request.endpoint in PUBLIC:
+        return None
+    if request.method == "POST" and request.endpoint != "session.log_out":
+        return _ended()
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("session.log_in", next=back))
+
+
+def _ended() -> AnyResponse:
+    """What was typed while the session ended is kept: log in beside it and send it again."""
+    current_app.extensions["csrf"].protect()
+    pairs = [(k, v) for k, v in request.form.items(multi=True) if k != "csrf_token"]
+    address = request.full_path.rstrip("?")
+    return make_response(render_template("ended.html", pairs=pairs, address=address), 401)
 
 
 @blueprint.get("/login")
@@ -104,6 +126,9 @@ def _password_fits(name: str, password: str) -> bool:
 
 def _opened(name: str) -> Response:
     token = secrets.token_urlsafe(32)
+    if g.person is not None:
+        # Another person at this browser: nobody is left logged in behind them.
+        execute(CloseSession(token_hash(request.cookies[COOKIE])))
     execute(OpenSession(name, token_hash(token), "web", DAYS), name)
     response = redirect(_destination())
     response.set_cookie(
@@ -124,7 +149,7 @@ def _destination() -> str:
     own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     if own and not parts.netloc and not any(ord(c) < 32 for c in wanted):
         return wanted
-    return url_for("inbox.show")
+    return url_for("inbox.home")
 
 
 def _page(failure: str | None = None, name: str = "") -> str:

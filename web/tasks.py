@@ -70,8 +70,9 @@ def complete(item: ItemId) -> ResponseReturnValue:
         return _page(task, typed.judge(), request.form.get(forms.KEY)), 422
     except (Conflict, NotFound) as error:
         # The second click of two finds the task gone: it was this person's own first click.
-        done = context().queries.executed(person().id, key)
+        done = context().queries.sent_before(person().id, key)
         if done is None:
-            raise error if isinstance(error, Conflict) else Conflict(error.message) from None
+            gone = context().queries.item_guard(item, person().id) is None
+            raise Conflict(error.message) if gone else error from None
         result = done
     return redirect(url_for("cases.done", case_id=result.case_id, seq=result.seq))

@@ -38,6 +38,7 @@ def title(entry: Entry) -> str:
         "FireTimer": lambda: _("Time limit: %(name)s", name=entry.name),
         "RecomputeClocks": lambda: _("Time limits counted again by the new calendar"),
         "RaiseIncident": lambda: _("Incident"),
+        "RetryIncident": lambda: _("The step was tried again"),
     }
     return told[entry.type]() if entry.type in told else entry.type
 
@@ -93,7 +94,7 @@ _EFFECTS: Mapping[str, Callable[[Event], str]] = {
     "notification_queued": lambda e: _(
         "Told %(who)s: %(what)s", who=names.recipient(e["recipient"]), what=e["subject"]
     ),
-    "incident_raised": lambda e: e["message"],
+    "incident_raised": lambda e: _("The procedure could not go on: %(why)s", why=e["message"]),
     "incident_retried": lambda e: _("Tried again in vain: %(why)s", why=e["message"]),
     "incident_resolved": lambda e: _("The incident is resolved"),
     "case_closed": lambda e: _("The case is closed"),

@@ -128,6 +128,11 @@ def mark_words() -> dict[str, str]:
     }
 
 
+def collected_label(key: str) -> str:
+    """What the engine itself adds to each answer of several units asked at once."""
+    return _("Organ") if key == "organisation" else _("Date")
+
+
 def here(lang: str) -> str:
     """This page's address in another language."""
     rest = [(key, value) for key, value in request.args.items(multi=True) if key != "lang"]
@@ -143,6 +148,7 @@ def init_app(app: Flask) -> None:
         left=left,
         urgency=urgency,
         mark_words=mark_words,
+        collected_label=collected_label,
         language=language,
         languages=LANGUAGES,
         today=today,

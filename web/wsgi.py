@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from flask import Flask
 
+from engine.errors import StoreUnusable
 from engine.execute import Bureau
 from web.app import create_app
 
 DEMO = "demo"
 """A file of this name in the instance folder: the bureau is a demo, anybody may log in."""
+KEY_LENGTH = 64
 
 
 def create() -> Flask:
     """Raises StoreUnusable, saying what to do, when the database cannot be used."""
-    instance = Path(os.environ.get("ANJIE_INSTANCE", "instance"))
+    instance = Path(os.environ.get("ANJIE_INSTANCE") or "instance")
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{instance.absolute()}/anjie.db"
     bureau = Bureau(url)
     bureau.queries.check()
@@ -41,9 +44,25 @@ def secret_key(instance: Path) -> str:
         return given
     instance.mkdir(parents=True, exist_ok=True)
     path = instance / "secret.key"
+    if not path.exists():
+        _make_key(path)
+    key = path.read_text("ascii")
+    if len(key) < KEY_LENGTH:
+        raise StoreUnusable(
+            f"{path} holds no whole key; expected {KEY_LENGTH} characters. Delete it: a new one "
+            "is made, and forms that are open in a browser must be loaded again."
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole or not at all, and once, whoever else makes it at the same time."""
+    number, name = tempfile.mkstemp(dir=path.parent)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-            made.write(secrets.token_hex(32))
+        with os.fdopen(number, "w") as made:
+            made.write(secrets.token_hex(KEY_LENGTH // 2))
+        path.hardlink_to(name)
     except FileExistsError:
         pass
-    return path.read_text("ascii")
+    finally:
+        Path(name).unlink()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from engine.casefile import assignments
+from engine.casefile import assignments, names_in
 from engine.checks.diagram import Diagram, Node
 from engine.checks.files import Content
 from engine.checks.library import ENGINE_FUNCTIONS, Whole, decision_reads, inputs
@@ -67,14 +67,24 @@ class Checker:
         if self.whole.complete:
             self.place.refuse("feel_name", element, where=where, text=text, variable=name)
 
+    def check_name(self, node: Node, name: str) -> None:
+        """A variable that no expression could read is of no use to anybody."""
+        try:
+            fits = compile_expression(name).names == {name}
+        except InvalidExpression:
+            fits = False
+        if not fits:
+            self.place.refuse("variable_name", node.id, name=node.name, variable=name)
+
     def check_calls(self, element: str, where: str, text: str, calls: Any) -> None:
         values = {"where": where, "text": text}
         for function in sorted(set(calls) - BUILTIN_NAMES - ENGINE_FUNCTIONS.keys()):
             self.place.refuse("feel_function", element, **values, function=function)
         for function, given in _CALL.findall(text):
-            if len([part for part in given.split(",") if part.strip()]) != _COUNTS[function]:
+            parts = re.sub(r'"[^"]*"', '""', given).split(",")
+            if len([part for part in parts if part.strip()]) != _COUNTS[function]:
                 self.place.refuse("feel_arguments", element, **values, function=function)
-        for clock in _CLOCK.findall(text):
+        for clock in (name for keys in _CLOCK.findall(text) for name in names_in(keys)):
             if clock not in self.whole.shared.catalogue:
                 self.place.refuse("feel_clock", element, **values, clock=clock)
 
@@ -90,6 +100,9 @@ def check_diagram_feel(diagram: Diagram, whole: Whole) -> None:
         elif read.name not in own and not (read.on_file and read.name in whole.file_keys):
             _check_callers(diagram, whole, read.name)
     for node in diagram.of_kind("callActivity"):
+        for name in ("inputs", "outputs"):
+            for variable, _ in assignments(node.element.get(name)):
+                checker.check_name(node, variable)
         _check_outputs(diagram, node, checker)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, pass_context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lxml import etree
 
@@ -16,12 +16,15 @@ from engine.checks.report import Place, Report
 from engine.decisions import Decision, Decisions
 from engine.definitions import Package
 from engine.errors import InvalidDefinition
+from engine.expressions import MAX_FEEL
 from engine.forms import Form
-from engine.spiff import BPMN, UNSUPPORTED, schema_faults
+from engine.spiff import BPMN, NS, UNSUPPORTED, schema_faults
 from engine.xml import read_xml
 
 MAX_FILES = 300
 MAX_XML_ELEMENTS = 20_000
+MAX_PROCESSES = 10
+"""Of one file; processes/README.md, 八, asks for one."""
 MAX_NODES = 200
 """A diagram that people can read has about 25."""
 MAX_LETTER = 200_000
@@ -78,7 +81,16 @@ _INSTEAD_ZH = {
     "timeCycle": "带时间事件的回线",
     "messageFlow": "消息事件；两个池之间的线只作说明，请用文字注释",
 }
-_SANDBOX = ImmutableSandboxedEnvironment()
+
+
+@pass_context
+def _as_it_is(context: Any, value: Any) -> Any:
+    return value
+
+
+# Jinja computes constants when it compiles, `"a" * 10 ** 10` too: neither its optimizer nor its
+# output does so for an environment whose `finalize` wants a context.
+_SANDBOX = ImmutableSandboxedEnvironment(optimized=False, finalize=_as_it_is)
 Read = TypeVar("Read")
 
 
@@ -135,6 +147,8 @@ def _read_bpmn(content: Content, place: Place, text: str) -> bool:
 
 def _is_fit(root: Any, processes: list[Any], place: Place) -> bool:
     """Whether the rules about diagrams can be asked."""
+    if not _is_small(place, sum(map(len, set(_texts(root)))), MAX_FEEL):
+        return False
     faults = schema_faults(root)
     for line, detail in faults[:20]:
         place.refuse("schema", None, line=line, detail=detail.replace(f"{{{BPMN}}}", ""))
@@ -142,6 +156,8 @@ def _is_fit(root: Any, processes: list[Any], place: Place) -> bool:
         return False
     if not processes:
         place.refuse("process_missing", None)
+        return False
+    if not _is_small(place, len(processes), MAX_PROCESSES):
         return False
     before = len(place.report.problems)
     _check_known(root, place)
@@ -152,6 +168,15 @@ def _is_fit(root: Any, processes: list[Any], place: Place) -> bool:
             what = process.get("id") or place.file
             place.refuse("too_large", what, what=what, found=found, most=MAX_NODES)
     return len(place.report.problems) == before
+
+
+def _texts(root: Any) -> Iterator[str]:
+    """Everything that may be FEEL."""
+    for xml in root.iter(f"{{{NS['s']}}}property"):
+        yield xml.get("value", "")
+    for tag in ("conditionExpression", "timeDate", "timeDuration"):
+        for xml in root.iter(f"{{{BPMN}}}{tag}"):
+            yield xml.text or ""
 
 
 def _check_known(root: Any, place: Place) -> None:

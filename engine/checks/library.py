@@ -9,7 +9,7 @@ from functools import cached_property
 from engine.casefile import Case, assignments
 from engine.checks.diagram import Diagram, Node
 from engine.checks.files import Content
-from engine.checks.structure import walk
+from engine.checks.structure import backwards, walk
 from engine.decisions import Decision
 from engine.decisions.logic import Literal
 from engine.definitions import Library, Shared
@@ -121,7 +121,12 @@ class Whole:
     @cached_property
     def settled_organisations(self) -> frozenset[str]:
         """The organisation keys that a form, the start of a case or the tree settles."""
-        settled = {"office", "item"} | {f.organisation for f in self.fields if f.organisation}
+        settled = {"item"} | {f.organisation for f in self.fields if f.organisation}
+        starts = [d.start for d in self.diagrams.values() if d.start is not None]
+        settled |= {s.element.organisation for s in starts if s.element.get("form")}
+        for diagram in self.diagrams.values():
+            for node in diagram.nodes.values():
+                settled |= {key for key, _ in assignments(node.element.get("setOrganisation"))}
         rules = self.shared.organisation_keys
         while True:
             more = {
@@ -145,14 +150,23 @@ def decision_reads(decision: Decision) -> tuple[set[str], list[tuple[str, Iterab
     """The names that a decision and those it requires read, and the calls in each text."""
     names: set[str] = set()
     calls: list[tuple[str, Iterable[str]]] = []
-    for text, read, called in _texts_of(decision):
-        names |= read
-        calls.append((text, called))
-    for below in decision.required:
-        more, more_calls = decision_reads(below)
-        names = (names - {below.variable}) | more
-        calls += more_calls
+    for asked in _with_required(decision).values():
+        given = {below.variable for below in asked.required}
+        for text, read, called in _texts_of(asked):
+            names |= read - given
+            calls.append((text, called))
     return names, calls
+
+
+def _with_required(decision: Decision) -> dict[str, Decision]:
+    """The decision and all that it requires, each once, by id."""
+    found, todo = {decision.id: decision}, [decision]
+    while todo:
+        for below in todo.pop().required:
+            if below.id not in found:
+                found[below.id] = below
+                todo.append(below)
+    return found
 
 
 def _texts_of(decision: Decision) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
@@ -198,6 +212,7 @@ def _check_calls(whole: Whole) -> None:
         key: [node.called for node in diagram.of_kind("callActivity")]
         for key, diagram in whole.diagrams.items()
     }
+    back_steps = backwards(steps)
     lacking = any(content.lacks(".bpmn") for content in whole.contents.values())
     for called, calls in whole.callers.items():
         back = walk([called], steps)
@@ -205,7 +220,7 @@ def _check_calls(whole: Whole) -> None:
             if called not in whole.diagrams and not lacking:
                 diagram.place.refuse("call_unknown", node.id, name=node.name, process=called)
             elif diagram.id in back:
-                circle = sorted(key for key in back if diagram.id in walk([key], steps))
+                circle = sorted(back & walk([diagram.id], back_steps))
                 diagram.place.refuse(
                     "call_cycle", node.id, name=node.name, process=called, circle=circle
                 )

@@ -15,7 +15,7 @@ from engine.definitions import (
     read_packages,
     read_text,
 )
-from engine.errors import NotFound, Problem
+from engine.errors import InvalidDefinition, NotFound, Problem
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ def select(path: Path, default: Path) -> Selection:
     A file from elsewhere takes the place of the library's file with the same process or name, a
     folder that of the package. Raises InvalidDefinition for what cannot be read.
     """
+    if not path.is_dir() and not (path.is_file() and path.suffix in SUFFIXES):
+        message = f"{path.name} is no definition; those end in {', '.join(SUFFIXES)}."
+        raise InvalidDefinition([Problem("file_kind", None, message, "Name another file.")])
     try:
         return _inside(path, library_root(path if path.is_dir() else path.parent))
     except NotFound:

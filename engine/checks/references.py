@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from engine.casefile import assignments, names_in
 from engine.checks.diagram import ACTIVITIES, NODES, Diagram, Node
 from engine.checks.library import Whole
 
@@ -16,6 +17,7 @@ PLACES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("stopClock", "cancelClock", "extendClock", "extendDays"), _ANY),
     **dict.fromkeys(("excludeFromClock", "excludeDays"), _ANY),
     **dict.fromkeys(("serveDocument", "servedOn", "serveMode"), _ANY),
+    "setOrganisation": _ANY,
     "form": _MESSAGES | {"userTask", "startEvent"},
     "clock": frozenset({"userTask", "sendTask"}),
     "stage": ACTIVITIES,
@@ -42,11 +44,6 @@ _NEEDS = {
 }
 _CLOCKS = ("clock", "startClock", "stopClock", "cancelClock", "extendClock", "excludeFromClock")
 _PLACE = re.compile(r"\{(\w+)\}")
-
-
-def names_in(text: str) -> list[str]:
-    """A property that names several things."""
-    return [name for name in re.split(r"[,，;；\s]+", text) if name]
 
 
 def check_references(diagram: Diagram, whole: Whole) -> None:
@@ -103,6 +100,9 @@ def _check_people(diagram: Diagram, node: Node, whole: Whole) -> None:
         refuse("role_unknown", node.id, name=node.name, role=element.role, known=list(shared.roles))
     if element.organisation:
         _check_organisation(diagram, node, whole, element.organisation)
+    for pair in assignments(element.get("setOrganisation")):
+        for key in pair:
+            _check_organisation(diagram, node, whole, key)
 
 
 def _check_organisation(diagram: Diagram, node: Node, whole: Whole, key: str) -> None:
@@ -137,7 +137,7 @@ def _check_notice(diagram: Diagram, node: Node, whole: Whole) -> None:
 def _check_clocks(diagram: Diagram, node: Node, whole: Whole) -> None:
     element, catalogue = node.element, whole.shared.catalogue
     for name in _CLOCKS:
-        several = name in ("startClock", "stopClock", "cancelClock")
+        several = name not in ("extendClock", "excludeFromClock")
         for clock in names_in(element.get(name)) if several else [element.get(name)]:
             if not clock:
                 continue

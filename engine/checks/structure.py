@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
-from engine.checks.diagram import ACTIVITIES, CHOICES, GATEWAYS, HOSTS, Diagram, Node
+from engine.checks.diagram import (
+    ACTIVITIES,
+    CATCHING,
+    CHOICES,
+    GATEWAYS,
+    HOSTS,
+    Definition,
+    Diagram,
+    Node,
+)
 from engine.checks.tokens import check_tokens
 
 Steps = Mapping[str, list[str]]
+_MOVES = re.compile(r'\b(today|now)\(|^\s*(@")?-?P|^\s*duration\(')
+"""In a timer's text: the clock is looked at, or it is a duration."""
 
 
 def check_structure(diagram: Diagram) -> None:
@@ -136,20 +148,24 @@ def _check_reach(diagram: Diagram) -> bool:
         node.id: [f.target for f in node.outgoing] + [b.id for b in diagram.boundaries(node)]
         for node in diagram.nodes.values()
     }
-    backward: dict[str, list[str]] = {key: [] for key in forward}
-    for source, targets in forward.items():
-        for target in targets:
-            backward[target].append(source)
     start = diagram.start
     assert start is not None
     reached = walk([start.id], forward)
-    leaving = walk([node.id for node in diagram.of_kind("endEvent")], backward)
+    leaving = walk([node.id for node in diagram.of_kind("endEvent")], backwards(forward))
     for node in diagram.nodes.values():
         if node.id not in reached:
             diagram.place.refuse("unreachable", node.id, name=node.name)
         elif node.id not in leaving:
             diagram.place.refuse("no_way_out", node.id, name=node.name)
     return reached >= diagram.nodes.keys() <= leaving
+
+
+def backwards(steps: Steps) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for source, targets in steps.items():
+        for target in targets:
+            found.setdefault(target, []).append(source)
+    return found
 
 
 def walk(origins: Iterable[str], steps: Steps) -> set[str]:
@@ -165,21 +181,30 @@ def walk(origins: Iterable[str], steps: Steps) -> set[str]:
 
 
 def _automatic(diagram: Diagram, rests: Callable[[str], bool]) -> dict[str, list[str]]:
-    """The steps between elements that nobody and nothing waits at."""
-    passing = {
-        node.id
-        for node in diagram.nodes.values()
-        if node.kind not in ("userTask", "intermediateCatchEvent", "boundaryEvent")
-        and not (node.kind == "callActivity" and rests(node.called))
-    }
+    """The steps that need nobody and no time: a date that is past holds up nothing, and what it
+    interrupts or accompanies need not be done first."""
     return {
-        key: [f.target for f in diagram.nodes[key].outgoing if f.target in passing]
-        for key in passing
+        node.id: [flow.target for flow in node.outgoing if not _holds(node, rests)]
+        + [event.id for event in diagram.boundaries(node) if not _holds(event, rests)]
+        for node in diagram.nodes.values()
     }
+
+
+def _holds(node: Node, rests: Callable[[str], bool]) -> bool:
+    """Whether a token stays there until somebody acts, a message comes or time passes."""
+    if node.kind in CATCHING:
+        return not all(_is_fixed(definition) for definition in node.definitions)
+    return node.kind == "userTask" or (node.kind == "callActivity" and rests(node.called))
+
+
+def _is_fixed(definition: Definition) -> bool:
+    """A date that is the same whenever it is asked for; one that looks at the clock moves on."""
+    is_date = definition.kind == "timer" and definition.clock == "timeDate"
+    return is_date and not _MOVES.search(definition.value)
 
 
 def check_loops(diagrams: Mapping[str, Diagram]) -> None:
-    """A loop without a user task, timer or message never ends or never asks anybody.
+    """A loop without a user task, message or duration never ends or never asks anybody.
 
     A call counts as a rest when the called process cannot be run through without one.
     """

@@ -205,8 +205,10 @@ _STRUCTURE = {
         "The process «{process}» has too many ways to check.", "Move a part to another diagram.",
     ),
     "loop_automatic": _error(
-        "这一圈没有用户任务，也没有等待：{names}。", "在圈里画用户任务、时间事件或者消息事件。",
-        "This loop never asks or waits: {names}.", "Draw a user task, timer or message into it.",
+        "这一圈没有用户任务，也不等待（过去了的日期不用等）：{names}。",
+        "在圈里画用户任务、消息事件或者写时长（P3D）的时间事件。",
+        "This loop never asks or waits, as a date that is past does not: {names}.",
+        "Draw a user task, a message or a timer with a duration (P3D) into it.",
     ),
 }  # fmt: skip
 
@@ -369,6 +371,12 @@ _FEEL = {
         "“{where}”的“{text}”给函数 {function} 的参数个数不对。",
         "按 processes/README.md 第六节写。",
         "«{text}» in «{where}» gives {function} the wrong number of arguments.", "See part 6.",
+    ),
+    "variable_name": _error(
+        "“{name}”传递的“{variable}”不能作变量名。",
+        "写成字母或者汉字开头的一个词，例如 accepted_on。",
+        "«{name}» passes «{variable}», which is no name for a variable.",
+        "Write one word that begins with a letter, such as accepted_on.",
     ),
     "feel_name": _error(
         "“{where}”的“{text}”用到“{variable}”，没有表单、决策或者调用给它值。",

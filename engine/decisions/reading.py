@@ -10,7 +10,13 @@ from lxml import etree
 from engine.decisions.logic import Decision, Input, Literal, Output, Rule, Table
 from engine.decisions.types import TYPES
 from engine.errors import EngineError, InvalidDefinition, InvalidExpression, Problem
-from engine.expressions import Expression, UnaryTests, compile_expression, compile_unary_tests
+from engine.expressions import (
+    MAX_FEEL,
+    Expression,
+    UnaryTests,
+    compile_expression,
+    compile_unary_tests,
+)
 from engine.xml import read_xml
 
 Compiled = TypeVar("Compiled")
@@ -20,6 +26,8 @@ NAMESPACES = {
     "https://www.omg.org/spec/DMN/20211108/MODEL/": "1.4",
 }
 MAX_RULES = 2_000
+MAX_DECISIONS = 100
+"""Decisions of a file: each asks those that it requires, one inside the other."""
 HIT_POLICIES = frozenset(
     {"UNIQUE", "FIRST", "ANY", "PRIORITY", "COLLECT", "RULE ORDER", "OUTPUT ORDER"}
 )
@@ -49,6 +57,8 @@ class _Reader:
         self.root = root
         self.problems: list[Problem] = []
         self.namespace = etree.QName(root).namespace
+        self.texts: set[str] = set()
+        self.size = 0
 
     def read(self) -> dict[str, Decision]:
         self._check_root()
@@ -57,8 +67,14 @@ class _Reader:
         elements = {e.get("id", ""): e for e in self._children(self.root, "decision")}
         if not elements:
             self._refuse("decision", self.root, "The file has no decision.", "Draw one.")
+        if len(elements) > MAX_DECISIONS:
+            message = f"The file has {len(elements)} decisions, more than {MAX_DECISIONS}."
+            self._refuse("decision", self.root, message, "Split the file.")
+            raise InvalidDefinition(self.problems)
         plain = {key: self._read_decision(element) for key, element in elements.items()}
-        needs = {key: self._required(element) for key, element in elements.items()}
+        inputs = {e.get("id") for e in self._children(self.root, "inputData")}
+        known: dict[str, set[Any]] = {"requiredDecision": set(elements), "requiredInput": inputs}
+        needs = {key: self._required(element, known) for key, element in elements.items()}
         ordered = self._in_order(needs, elements)
         if self.problems:
             raise InvalidDefinition(self.problems)
@@ -146,18 +162,15 @@ class _Reader:
             logic = self._read_literal(literals[0], key if variable is None else variable_name)
         return Decision(key, name or key, variable_name, logic)
 
-    def _required(self, element: etree._Element) -> list[str]:
-        kinds = {"requiredDecision": "decision", "requiredInput": "inputData"}
+    def _required(self, element: etree._Element, known: Mapping[str, set[Any]]) -> list[str]:
         required = []
         for requirement in self._children(element, "informationRequirement"):
             for child in requirement:
-                kind = kinds.get(etree.QName(child).localname)
-                href = child.get("href", "")
-                ids = {e.get("id") for e in self._children(self.root, kind)} if kind else set()
-                if not href.startswith("#") or href[1:] not in ids:
+                kind, href = etree.QName(child).localname, child.get("href", "")
+                if not href.startswith("#") or href[1:] not in known.get(kind, ()):
                     message = f"The requirement {href!r} leads to nothing in this file."
                     self._refuse("requirement", element, message, "Draw it again.")
-                elif kind == "decision":
+                elif kind == "requiredDecision":
                     required.append(href[1:])
         return required
 
@@ -293,11 +306,23 @@ class _Reader:
             self._refuse("expression", place, message, "Write FEEL.")
             return None
         text = self._text(element)
+        if not self._is_taken(text, place):
+            return None
         try:
             return compiler(text)
         except InvalidExpression as error:
             self._refuse("expression", place, f"{text!r}: {error.message}", "Correct the FEEL.")
             return None
+
+    def _is_taken(self, text: str, place: etree._Element) -> bool:
+        """Whether the file's different texts are still within MAX_FEEL; said once, if not."""
+        before = self.size
+        self.size += 0 if text in self.texts else len(text)
+        self.texts.add(text)
+        if before <= MAX_FEEL < self.size:
+            message = f"The file's FEEL has more than {MAX_FEEL} characters."
+            self._refuse("size", place, message, "Split the file.")
+        return self.size <= MAX_FEEL
 
     def _text(self, element: etree._Element | None) -> str:
         text = self._child(element, "text") if element is not None else None

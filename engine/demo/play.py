@@ -12,14 +12,13 @@ from engine import commands as c
 from engine.casefile import Case
 from engine.clocks import SHANGHAI
 from engine.demo.script import Days, Matter, Script, Words
-from engine.errors import EngineError, InvalidInput
+from engine.errors import EngineError, InvalidInput, StoreUnusable
 from engine.execute import Bureau
 from engine.forms import FormScope
 from engine.worker import advance
 
 MORNING, AFTERNOON = time(9), time(16, 30)
 BETWEEN_ACTS = timedelta(minutes=25)
-ROOT = "petition"
 
 
 @dataclass(frozen=True)
@@ -120,16 +119,17 @@ class _Performance:
 
     def _start(self) -> None:
         library = self.bureau.library
-        package = library.package(*library.owner(ROOT))
-        start = package.processes[ROOT].start
+        procedure, place = self.matter.procedure, self.matter.place
+        package = library.package(*library.owner(procedure))
+        start = package.processes[procedure].start
         form = package.forms[start.get("form")]
-        act = self.script.act(self.matter, start.id, self.matter.office, 0)
+        act = self.script.act(self.matter, start.id, place, 0)
         if act is None:
             raise self._fail(f"has no act for {start.id}")
         scope = FormScope({}, self.moment.date(), self.bureau.world.options)
         values = form.sample(scope, self._words({}).fill(act.values))
-        actor = self._holder(start.role, self.matter.office)
-        command = c.StartCase(ROOT, values, self.matter.office)
+        actor = self._holder(start.role, place)
+        command = c.StartCase(procedure, values, place)
         self.case_id = self.bureau.execute(command, actor, self.moment).case_id
 
     def _look(self, nth_day: int) -> None:
@@ -177,6 +177,8 @@ class _Performance:
         except InvalidInput as error:
             faults = "; ".join(f"{k}: {' '.join(v)}" for k, v in error.fields.items())
             raise self._fail(f"{opening.element}: {error.message} {faults}") from error
+        except StoreUnusable:
+            raise
         except (EngineError, KeyError) as error:
             raise self._fail(f"{opening.element}: {error}") from error
         self.done[opening.element] += 1

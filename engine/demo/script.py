@@ -34,12 +34,13 @@ class Act:
 
 @dataclass(frozen=True)
 class Matter:
-    """One petition. `ago`: working days before now on which it came in. `stop`: the elements at
-    which it rests; none means that it closes."""
+    """One petition. `ago`: working days before now on which it came in. `place`: the organisation
+    that starts `procedure`. `stop`: the elements at which it rests; none means that it closes."""
 
     id: str
     ago: int
-    office: str
+    procedure: str
+    place: str
     stop: frozenset[str]
     claimed: frozenset[str]
     acts: Mapping[str, Any]
@@ -105,7 +106,7 @@ def read_script(folder: Path) -> Script:
 
 
 def _matter(name: str, entry: Mapping[str, Any]) -> Matter:
-    plan = ("ago", "office", "stop", "claimed", "acts")
+    plan = ("ago", "procedure", "office", "receiver", "stop", "claimed", "acts")
     words = {key: value for key, value in entry.items() if key not in plan}
     random = Random(name)
     words["petitioners"] = [_person(text, random) for text in entry["petitioners"]]
@@ -129,7 +130,8 @@ def _matter(name: str, entry: Mapping[str, Any]) -> Matter:
     return Matter(
         id=name,
         ago=entry["ago"],
-        office=entry["office"],
+        procedure=entry.get("procedure", "petition"),
+        place=entry["receiver"] if "receiver" in entry else entry["office"],
         stop=frozenset(entry.get("stop", ())),
         claimed=frozenset(entry.get("claimed", ())),
         acts=entry.get("acts", {}),

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.errors import ExpressionFailed, InvalidExpression
 from engine.expressions import binding_nodes, call_nodes, literal_nodes, operator_nodes, type_nodes
-from engine.expressions.bounds import CACHE_SIZE, Run
+from engine.expressions.bounds import CACHE_SIZE, MAX_FEEL, Run
 from engine.expressions.builtins import BUILTINS
 from engine.expressions.compiler import compile_tree
 from engine.expressions.frames import Code, Frame
@@ -22,6 +22,7 @@ from engine.expressions.values import from_feel, to_feel
 
 __all__ = [
     "BUILTIN_NAMES",
+    "MAX_FEEL",
     "Expression",
     "UnaryTests",
     "binding_nodes",

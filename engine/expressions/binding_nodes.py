@@ -11,6 +11,7 @@ from engine.expressions.bounds import Run, check_list
 from engine.expressions.compiler import Compiler, handles, words
 from engine.expressions.frames import Code, Frame
 from engine.expressions.literal_nodes import string_value
+from engine.expressions.operators import decided
 from engine.expressions.parser import Node
 from engine.expressions.values import Range, is_number
 
@@ -103,22 +104,12 @@ def _quantified(compiler: Compiler, node: Node, decisive: bool) -> Code:
     with compiler.binding(*bound):
         code, weight = compiler.weighed(body)
 
-    otherwise = not decisive
-
-    def quantify(frame: Frame) -> bool | None:
-        result: bool | None = otherwise
+    def answers(frame: Frame) -> Iterator[Any]:
         for inner in passes(frame):
-            if inner is None:
-                return None
             frame.run.spend(weight)
-            value = code(inner)
-            if value is decisive:
-                return not otherwise
-            if value is not otherwise:
-                result = None
-        return result
+            yield None if inner is None else code(inner)
 
-    return quantify
+    return lambda frame: decided(answers(frame), decisive)
 
 
 def _passes(compiler: Compiler, loops: list[Node]) -> tuple[Any, list[str]]:

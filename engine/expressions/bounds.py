@@ -13,6 +13,8 @@ from engine.errors import ExpressionFailed
 
 MAX_TEXT = 8_000
 """Characters of an expression's text."""
+MAX_FEEL = 100_000
+"""Characters of all texts of one file: compiling as many takes some seconds."""
 MAX_DEPTH = 100
 """Levels of nesting of an expression (parentheses, operators, paths)."""
 MAX_STEPS = 200_000

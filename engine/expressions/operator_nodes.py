@@ -11,7 +11,7 @@ from engine.expressions.bounds import Run
 from engine.expressions.compiler import Compiler, handles
 from engine.expressions.frames import Code, Frame
 from engine.expressions.literal_nodes import literal_of
-from engine.expressions.operators import belongs, compare, equal, is_ordered
+from engine.expressions.operators import belongs, compare, decided, equal, is_ordered
 from engine.expressions.parser import Node
 from engine.expressions.values import Range, kind
 
@@ -69,21 +69,8 @@ def _or(compiler: Compiler, node: Node) -> Code:
 
 
 def _connective(compiler: Compiler, node: Node, decisive: bool) -> Code:
-    """Three-valued: the decisive value wins, anything but a boolean counts as null."""
     parts = [compiler.compile(child) for child in node.children]
-    otherwise = not decisive
-
-    def connect(frame: Frame) -> bool | None:
-        result: bool | None = otherwise
-        for part in parts:
-            value = part(frame)
-            if value is decisive:
-                return not otherwise
-            if value is not otherwise:
-                result = None
-        return result
-
-    return connect
+    return lambda frame: decided((part(frame) for part in parts), decisive)
 
 
 def relation(sign: str) -> Relation:
@@ -225,17 +212,11 @@ def _negated_tests(compiler: Compiler, node: Node) -> Code:
 
 
 def _test(compiler: Compiler, node: Node) -> Callable[[Frame], bool]:
-    """Anything else than a comparison matches as value, list or range, or by being true."""
+    """Anything else than a comparison matches as value, list or range; with `?` by being true."""
     if node.data == "comparison_test":
         holds = membership(compiler, node)
         return lambda frame: holds(frame, frame.run.input) is True
     target = compiler.compile(node)
-    decides = any(subtree.data == "input" for subtree in node.iter_subtrees())
-
-    def matches(frame: Frame) -> bool:
-        found = target(frame)
-        if type(found) is bool and (decides or type(frame.run.input) is not bool):
-            return found
-        return belongs(frame.run.input, found, frame.run) is True
-
-    return matches
+    if any(subtree.data == "input" for subtree in node.iter_subtrees()):
+        return lambda frame: target(frame) is True
+    return lambda frame: belongs(frame.run.input, target(frame), frame.run) is True

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import calendar
 import decimal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from engine.expressions.bounds import Run, check_string, number_too_large
@@ -56,14 +57,14 @@ def multiply(left: Any, right: Any) -> Any:
         return decimal_of(ARITHMETIC.multiply, left, right)
     if is_number(left):
         left, right = right, left
-    return _guarded(_scale, left, right) if is_number(right) else None
+    return _guarded(_multiplied, left, right) if is_number(right) else None
 
 
 def divide(left: Any, right: Any) -> Any:
     if is_number(left) and is_number(right):
         return decimal_of(ARITHMETIC.divide, left, right) if right else None
     if is_number(right):
-        return _guarded(_scale_down, left, right) if right else None
+        return _guarded(_divided, left, right) if right else None
     if type(left) is YearsMonths and type(right) is YearsMonths and right.months:
         return decimal_of(ARITHMETIC.divide, left.months, right.months)
     if type(left) is timedelta and type(right) is timedelta and right:
@@ -164,20 +165,16 @@ def _add_seconds(value: Any, shift: timedelta) -> Any:
     return (value.astimezone(UTC) + shift).astimezone(value.tzinfo)
 
 
-def _scale(value: Any, factor: Number) -> Any:
+def _scaled(operation: Callable[..., Decimal], value: Any, factor: Number) -> Any:
     if type(value) is YearsMonths:
-        return _months(decimal_of(ARITHMETIC.multiply, value.months, factor))
+        return _months(decimal_of(operation, value.months, factor))
     if type(value) is timedelta:
-        return _duration(decimal_of(ARITHMETIC.multiply, seconds_of(value), factor))
+        return _duration(decimal_of(operation, seconds_of(value), factor))
     return None
 
 
-def _scale_down(value: Any, divisor: Number) -> Any:
-    if type(value) is YearsMonths:
-        return _months(decimal_of(ARITHMETIC.divide, value.months, divisor))
-    if type(value) is timedelta:
-        return _duration(decimal_of(ARITHMETIC.divide, seconds_of(value), divisor))
-    return None
+_multiplied = partial(_scaled, ARITHMETIC.multiply)
+_divided = partial(_scaled, ARITHMETIC.divide)
 
 
 def _duration(seconds: Number | None) -> timedelta | None:
@@ -191,6 +188,18 @@ def _months(count: Number | None) -> YearsMonths | None:
     if count is None or not -MAX_MONTHS <= count <= MAX_MONTHS:
         return None
     return YearsMonths(int(count))
+
+
+def decided(values: Iterable[Any], decisive: bool) -> bool | None:
+    """Three-valued: the decisive value wins, anything but a boolean counts as null."""
+    otherwise = not decisive
+    result: bool | None = otherwise
+    for value in values:
+        if value is decisive:
+            return not otherwise
+        if value is not otherwise:
+            result = None
+    return result
 
 
 def equal(left: Any, right: Any, run: Run) -> bool | None:

@@ -48,6 +48,11 @@ class Pattern:
         self._emit(Group(parsed.part, 0))
         self._end = len(self._steps)
 
+    @property
+    def states(self) -> int:
+        """At most so many steps are taken at each character of a text, and one more."""
+        return self._end + 1
+
     def search(self, text: str, start: int, run: Run) -> Spans | None:
         """The leftmost match at or after start; raises ExpressionFailed beyond the bounds."""
         found: Spans | None = None
@@ -55,8 +60,7 @@ class Pattern:
         threads: list[tuple[int, Spans]] = []
         for at in range(start, len(text) + 1):
             starting = [(0, blank)] if found is None else []
-            states = self._closure(threads + starting, text, at)
-            run.spend(1 + len(states))
+            states = self._closure(threads + starting, text, at, run)
             threads = []
             for state, spans in states:
                 if state == self._end:
@@ -70,7 +74,7 @@ class Pattern:
         return found
 
     def _closure(
-        self, threads: list[tuple[int, Spans]], text: str, at: int
+        self, threads: list[tuple[int, Spans]], text: str, at: int, run: Run
     ) -> list[tuple[int, Spans]]:
         """The states reached without a character, each once, the preferred way first."""
         reached: list[tuple[int, Spans]] = []
@@ -89,6 +93,7 @@ class Pattern:
                 waiting.append((state + 1, (*spans[:slot], at, *spans[slot + 1 :])))
             elif step.anchor is None or self._stands(step.anchor, text, at):
                 waiting.extend((to, spans) for to in reversed(step.to))
+        run.spend(1 + len(seen))
         return reached
 
     def _stands(self, anchor: str, text: str, at: int) -> bool:

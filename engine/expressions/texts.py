@@ -21,12 +21,18 @@ def _literal(value: Any, run: Run) -> str:
     if type(value) is bool:
         return "true" if value else "false"
     if type(value) is str:
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return _paid('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"', run)
     if is_number(value):
-        return number_text(value)
+        return _paid(number_text(value), run)
     if type(value) is Function:
         return f"function {value.name}".rstrip()
     return _compound(value, run)
+
+
+def _paid(text: str, run: Run) -> str:
+    """A list's texts are made before they are joined: thousands of long ones fill the memory."""
+    run.spend(len(text) // 16)
+    return text
 
 
 def _compound(value: Any, run: Run) -> str:

@@ -34,6 +34,7 @@ ARITHMETIC = decimal.Context(
     traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
 )
 INTEGER_BOUND: int = 10**DIGITS
+MAX_BITS = (10 ** (MAX_EXPONENT + 1)).bit_length()
 MAX_MONTHS = 12 * 999_999_999
 
 
@@ -109,6 +110,8 @@ def bounded(value: int) -> Number:
     """The integer, rounded to DIGITS significant digits."""
     if -INTEGER_BOUND < value < INTEGER_BOUND:
         return value
+    if value.bit_length() > MAX_BITS:  # before the conversion, whose work grows as its square
+        raise number_too_large()
     try:
         return settle(ARITHMETIC.create_decimal(value))
     except decimal.Overflow:
@@ -184,8 +187,8 @@ def _too_deep() -> ExpressionFailed:
 def from_feel(value: Any) -> Any:
     """The JSON value of a FEEL value.
 
-    Whole numbers become int, others float; a number that neither holds (more than DIGITS whole
-    digits, or too near to zero) becomes its digits as text. Dates, times, durations and ranges
+    Whole numbers become int, others float; a number that neither holds (beyond 64 bits, or too
+    near to zero) becomes its digits as text. Dates, times, durations and ranges
     become FEEL's text.
     Raises ExpressionFailed for a function and for a value too deep or too large to write.
     """
@@ -210,7 +213,7 @@ def _from_feel(value: Any, depth: int, run: Run) -> Any:
 def _json_number(value: Number) -> int | float | str:
     exact = bounded(value) if type(value) is int else settle(Decimal(value))
     if type(exact) is int:
-        return exact
+        return exact if exact.bit_length() < 64 else number_text(exact)
     near = float(exact) if Decimal(exact).adjusted() < DIGITS else 0.0
     return near or number_text(exact)
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.errors import ExpressionFailed, InvalidDefinition, Problem
+from engine.errors import InvalidDefinition, Problem
+from engine.expressions import MAX_FEEL
+from engine.expressions.bounds import MAX_STEPS
+from engine.expressions.regex import compile_pattern
 from engine.forms.attributes import Place
 from engine.forms.fields import (
     CHOICES,
@@ -22,17 +25,17 @@ from engine.forms.fields import (
     Option,
     fields_of,
 )
-from engine.forms.shapes import matches_pattern
+from engine.forms.shapes import MAX_KEY
 
-MAX_FORM = 500_000
+MAX_FORM = MAX_FEEL
 """Characters of a form's JSON."""
+MAX_COMPONENTS = 200
+"""Components of a form, columns included."""
 MAX_PATTERN = 200
 """Characters of a pattern."""
-MAX_PATTERNED = 500
-"""The longest `maxLength` of a text with a pattern: the work is its length times the pattern's."""
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,79}")
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
+_KEY = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_KEY - 1}}}")
 _SOURCE = re.compile(r"organisations:(\*|[a-z_]+)|codes:[a-z0-9_]+")
 # Names that mean something else inside an expression (FEEL's words; `value` is this field's).
 _TAKEN = frozenset(
@@ -80,6 +83,10 @@ def read_form(text: str) -> tuple[str, tuple[Component, ...]]:
     if data.get("type") != "default":
         place.refuse("attribute", f"The type is {data.get('type')!r}.", 'Write "type":"default".')
     components = _read_components(data.get("components"), place)
+    found = len(components) + sum(len(field.components) for field in fields_of(components))
+    if found > MAX_COMPONENTS:
+        message = f"There are {found} components, more than {MAX_COMPONENTS}."
+        place.refuse("component", message, "Split the form.")
     if problems:
         raise InvalidDefinition(problems)
     return str(form_id), components
@@ -196,6 +203,7 @@ class _FieldReader:
     def read(self) -> Field:
         check, check_message = self._check()
         source = self._source()
+        self._check_bounds()
         return Field(
             key=self.key,
             kind=self.kind,
@@ -232,6 +240,15 @@ class _FieldReader:
             self.place.refuse("property", f"{name!r} is {found!r}.", 'Write "true" or "false".')
         return found == "true"
 
+    def _check_bounds(self) -> None:
+        for low, high in (("minLength", "maxLength"), ("min", "max")):
+            least, most = self.limits.get(low), self.limits.get(high)
+            if not isinstance(least, int | float) or not isinstance(most, int | float):
+                continue
+            if least > most:
+                message = f"{low!r} is {least!r} and {high!r} is {most!r}: nothing fits."
+                self.place.refuse("limit", message, "Write the smaller one first.")
+
     def _max_length(self) -> int | None:
         most = self.place.count(self.limits, "maxLength", MAX_TEXT)
         if self.kind in TEXTS and not most:
@@ -250,10 +267,8 @@ class _FieldReader:
             self.place.refuse("pattern", "The validationType is not obeyed.", "Write a pattern.")
         if pattern in (None, ""):
             return None
-        fault = pattern_fault(pattern)
         most = self.limits.get("maxLength")
-        if isinstance(most, int) and most > MAX_PATTERNED:
-            fault = f"a text with a pattern has a maxLength of at most {MAX_PATTERNED}"
+        fault = pattern_fault(pattern, most if isinstance(most, int) else 0)
         if fault:
             self.place.refuse("pattern", f"The pattern {pattern!r}: {fault}.", "Write it simpler.")
             return None
@@ -331,12 +346,16 @@ def read_options(found: Any) -> tuple[Option, ...]:
     return tuple(options) if all(len(texts) == len(options) for texts in alike) else ()
 
 
-def pattern_fault(pattern: Any) -> str | None:
-    """Why the pattern is refused, or None."""
+def pattern_fault(pattern: Any, longest: int) -> str | None:
+    """Why the pattern is refused for texts of so many characters, or None."""
     if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN:
         return f"expected a text of at most {MAX_PATTERN} characters"
     try:
-        matches_pattern("", pattern)
-    except ExpressionFailed as error:
-        return error.message
+        states = compile_pattern(pattern, "").states
+    except ValueError as error:
+        return str(error)
+    # At each character every state may be looked at: a match then stays within FEEL's steps.
+    most = MAX_STEPS // (states + 1) - 2
+    if longest > most:
+        return f"texts of {longest} characters take too long; a maxLength of {most} is possible"
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,8 @@ class Rules:
     def __init__(self, scope: FormScope, faults: Faults) -> None:
         self.scope = scope
         self.faults = faults
+        self.faulty = Counter(name for fault in faults for name in _at_and_above(fault))
+        """How many faults there are at a dotted key or below it."""
         self.functions = {**scope.functions, "today": lambda: scope.today}
 
     def settle(
@@ -44,8 +47,8 @@ class Rules:
                     for index, row in enumerate(value)
                     if f"{name}.{index}" not in self.faults
                 ]
-            if not self._has_fault(name):
-                self._judge(field, name, settled[field.key], seen)
+            if not self.faulty[name]:
+                self._judge(field, name, prefix, settled[field.key], seen)
         return settled
 
     def shown(
@@ -58,12 +61,14 @@ class Rules:
         """
         components = tuple(components)
         left = components
+        asked = [c for c in left if c.hide]
         while True:
             seen = _seen(components, left, values, around)
-            stay = tuple(c for c in left if not (c.hide and self.holds(c.hide, seen)))
-            if len(stay) == len(left):
+            gone = {c.key for c in asked if c.hide and self.holds(c.hide, seen)}
+            if not gone:
                 return left
-            left = stay
+            left = tuple(c for c in left if c.key not in gone)
+            asked = [c for c in left if c.hide and not gone.isdisjoint(_reads(c.hide))]
 
     def holds(self, expression: str, seen: Values) -> bool:
         """Whether the FEEL text is true; null and a failure are not."""
@@ -86,7 +91,7 @@ class Rules:
                     names |= self.visible_names(field.components, row, seen, inside)
         return names
 
-    def _judge(self, field: Field, name: str, value: Any, seen: Values) -> None:
+    def _judge(self, field: Field, name: str, prefix: str, value: Any, seen: Values) -> None:
         if value == field.empty:
             if field.required:
                 self._add(name, Message(required_message(field)))
@@ -97,7 +102,7 @@ class Rules:
             if not set(value if isinstance(value, list) else [value]) <= allowed:
                 self._add(name, Message("unknown_option"))
                 return
-        if field.check and not self._mentions_fault(field.check):
+        if field.check and not self._mentions_fault(field.check, prefix):
             seen = {
                 **seen,
                 "value": date.fromisoformat(value) if field.kind == "datetime" else value,
@@ -106,22 +111,33 @@ class Rules:
                 self._add(name, Message("", words=field.check_message))
 
     def _add(self, name: str, message: Message) -> None:
+        if name not in self.faults:
+            self.faulty.update(_at_and_above(name))
         self.faults.setdefault(name, []).append(message)
 
-    def _has_fault(self, name: str) -> bool:
-        return any(key == name or key.startswith(name + ".") for key in self.faults)
-
-    def _mentions_fault(self, check: str) -> bool:
+    def _mentions_fault(self, check: str, prefix: str) -> bool:
         # A check on a value that could not be read would only repeat that fault.
-        expression = compile_expression(check)
-        faulty = {part for key in self.faults for part in key.split(".")}
-        return not faulty.isdisjoint(expression.names | expression.filter_names)
+        return any(self.faulty[name] or self.faulty[prefix + name] for name in _reads(check))
 
     def _forget(self, hidden: Iterable[str], prefix: str) -> None:
-        for key in hidden:
-            name = prefix + key
-            for fault in [f for f in self.faults if f == name or f.startswith(name + ".")]:
-                del self.faults[fault]
+        names = {prefix + key for key in hidden if self.faulty[prefix + key]}
+        if not names:
+            return
+        for fault in [f for f in self.faults if not names.isdisjoint(_at_and_above(f))]:
+            del self.faults[fault]
+            self.faulty.subtract(_at_and_above(fault))
+
+
+def _at_and_above(name: str) -> Iterator[str]:
+    """`claims.0.request`, `claims.0`, `claims`."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def _reads(expression: str) -> frozenset[str]:
+    compiled = compile_expression(expression)
+    return compiled.names | compiled.filter_names
 
 
 def required_message(field: Field) -> str:

@@ -31,7 +31,10 @@ from engine.messages import Message
 Faults = dict[str, list[Message]]
 WHOLE_FORM = "_form"
 """The key of a fault that concerns no single field."""
-MAX_UNKNOWN_KEY = 60
+MAX_KEY = 80
+"""Characters of a field's key, and of an unknown one in an answer."""
+MAX_UNKNOWN = 20
+"""Unknown keys that are told; a form or row with more is none of ours."""
 
 _EXACT = Context(prec=100)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
@@ -70,6 +73,11 @@ def is_plain(text: str, allowed: str = "") -> bool:
     )
 
 
+def is_visible(character: str) -> bool:
+    """Neither space nor a format character, such as a zero-width one that a copy brought."""
+    return not character.isspace() and unicodedata.category(character) != "Cf"
+
+
 class Shape(marshmallow.fields.Field[Any]):
     """The shape of one Field's values. Null means: not filled in."""
 
@@ -87,7 +95,7 @@ class Text(Shape):
         else:
             text, allowed = value, ""
         text = text.strip()
-        if not text:
+        if not any(map(is_visible, text)):
             return None
         if not is_plain(text, allowed):
             raise fault("control_characters")
@@ -239,7 +247,7 @@ def schema_of(fields: Iterable[Field]) -> marshmallow.Schema:
 def load(schema: marshmallow.Schema, raw: Any) -> tuple[dict[str, Any], Faults]:
     """The values of good shape, and the faults of the others under dotted keys."""
     try:
-        return dict(schema.load(raw)), {}
+        return dict(schema.load(_trimmed(schema, raw))), {}
     except ValidationError as error:
         faults: Faults = {}
         _flatten("", error.messages_dict, faults)
@@ -247,10 +255,19 @@ def load(schema: marshmallow.Schema, raw: Any) -> tuple[dict[str, Any], Faults]:
         return dict(valid) if isinstance(valid, Mapping) else {}, faults
 
 
+def _trimmed(schema: marshmallow.Schema, raw: Any) -> Any:
+    """Without the unknown keys beyond MAX_UNKNOWN."""
+    if not isinstance(raw, Mapping) or len(raw) <= len(schema.fields) + MAX_UNKNOWN:
+        return raw
+    known = {shape.data_key for shape in schema.fields.values()}
+    unknown = [key for key in raw if key not in known][:MAX_UNKNOWN]
+    return {key: raw[key] for key in (*(known & raw.keys()), *unknown)}
+
+
 def _flatten(prefix: str, found: Any, faults: Faults) -> None:
     if not isinstance(found, Mapping):
         faults.setdefault(prefix or WHOLE_FORM, []).extend(found)
         return
     for key, below in found.items():
-        name = "" if key == marshmallow.exceptions.SCHEMA else str(key)[:MAX_UNKNOWN_KEY]
+        name = "" if key == marshmallow.exceptions.SCHEMA else str(key)[:MAX_KEY]
         _flatten(".".join(part for part in (prefix, name) if part), below, faults)

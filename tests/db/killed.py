@@ -1,7 +1,8 @@
 """The processes that test_kill.py kills: a server that people use, workers that fire and send.
 
 This program forks one process for each line that it reads, a job as JSON, so that every new
-process begins at once. A process says `started`, `ready` and `done`, each with its number.
+process begins at once. A process says `started`, `ready` and `done`, and the point at which it ends
+by itself, each with its number.
 """
 
 from __future__ import annotations
@@ -52,20 +53,19 @@ def say(word: str) -> None:
 # where a process ends by itself ------------------------------------------------------------------
 
 
-def end(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+End = Callable[[], None]
 
 
-def _before(original: Callable[..., Any], *given: Any) -> Any:
+def _before(end: End, original: Callable[..., Any], *given: Any) -> Any:
     end()
 
 
-def _after(original: Callable[..., Any], *given: Any) -> Any:
+def _after(end: End, original: Callable[..., Any], *given: Any) -> Any:
     original(*given)
     end()
 
 
-def _during(original: Callable[..., Any], *given: Any) -> Any:
+def _during(end: End, original: Callable[..., Any], *given: Any) -> Any:
     threading.Timer(0.001, end).start()
     return original(*given)
 
@@ -83,13 +83,17 @@ POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
 
 
 def end_at(point: str, count: int) -> None:
-    """End this process at the `count`-th time that it comes to a point."""
+    """End this process at the `count`-th time that it comes to a point, which it says."""
     owner, name, how = POINTS[point]
     original, left = getattr(owner, name), [count]
 
+    def end() -> None:
+        say(point.replace(" ", "_"))
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def counted(*given: Any) -> Any:
         left[0] -= 1
-        return how(original, *given) if left[0] == 0 else original(*given)
+        return how(end, original, *given) if left[0] == 0 else original(*given)
 
     setattr(owner, name, counted)
 
@@ -222,8 +226,8 @@ def work(url: str, folder: Path) -> None:
 
 
 def run(job: dict[str, Any]) -> None:
-    if job["end"]:
-        end_at(*job["end"])
+    for point, count in job["ends"]:
+        end_at(point, count)
     given = {"url": job["url"], "folder": Path(job["folder"])}
     if job["role"] == "server":
         acts = [Act(**act) for act in job["acts"]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -47,19 +49,82 @@ def test_due_counts_as_the_law_counts(run) -> None:  # type: ignore[no-untyped-d
 
 
 def test_due_refuses_in_one_line(run) -> None:  # type: ignore[no-untyped-def]
-    assert "YYYY-MM-DD" in one_line(run("due", "4.8.2025", "60"))
-    assert one_line(run("due", "2025-08-04", "0"))
+    for start in ("4.8.2025", "20250804", "2025-W32-1", "2025-8-4", "２０２５-08-04", "2025-13-01"):
+        assert one_line(run("due", start, "60")) == f"start: expected YYYY-MM-DD, found «{start}»"
+    assert one_line(run("due", "2025-08-04", "0")) == "n: Expected at least 1 day, found 0."
+    assert "found -3" in one_line(run("due", "2025-08-04", "5", "--exclude", "-3"))
+    assert "No calendar" in one_line(run("due", "9999-12-25", "30", "--workdays"))
+
+
+TABLE = str(PROCESSES / "acceptance" / "route31.dmn")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("decide", str(PROCESSES), "--input", "{}"), "is a directory"),
+        (("decide", TABLE, "--input", "@/nowhere"), "No such file"),
+        (("decide", TABLE, "--input", f"@{PROCESSES}"), "Is a directory"),
+        (("decide", TABLE, "--input", "5"), "an object"),
+        (("decide", TABLE, "--input", "{}", "--batch"), "a list"),
+        (("deploy", TABLE), "is a file"),
+        (("deploy", "/nowhere"), "does not exist"),
+        (("scenarios", "/nowhere"), "does not exist"),
+        (("check", "/nowhere"), "does not exist"),
+        (("replay", "XF0"), "XF0"),
+        (("token", "lin", "--days", "0"), "1<=x<=3650"),
+        (("token", "lin", "--days", "99999999999"), "1<=x<=3650"),
+        (("people", str(PROCESSES)), "is a directory"),
+        (("password", "nobody", "--password", "long enough"), "nobody"),
+        (("serve", "--port", "99999"), "1<=x<=65535"),
+        (("serve", "--port", "0"), "1<=x<=65535"),
+        (("bench", "steps", "--scale", "-1"), "0<x<=1000"),
+    ],
+)
+def test_bad_arguments_are_refused_with_what_was_expected(run, words, said: str) -> None:  # type: ignore[no-untyped-def]
+    outcome = run(*words)
+    assert outcome.exit_code in (1, 2)
+    assert isinstance(outcome.exception, SystemExit), outcome.exception
+    assert said in outcome.output.strip().splitlines()[-1]
+
+
+def test_a_port_that_is_none_is_refused(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("PORT", "80x")
+    outcome = run("serve")
+    assert outcome.exit_code == 2
+    assert "'80x' is not a valid" in outcome.output
+
+
+def test_an_instance_that_is_no_folder_is_said_in_one_line(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("ANJIE_INSTANCE", str(file))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for words in (["init"], ["init", "--demo"]):
+        assert str(file) in one_line(CliRunner().invoke(cli, words))
+
+
+def test_half_a_key_is_said_in_one_line(run, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """As a full disk left it: nothing may be signed with an empty key."""
+    (tmp_path / "secret.key").touch()
+    monkeypatch.setattr("web.serve._Server", None)  # were it started, the test would not end
+    assert "secret.key" in one_line(run("serve", "--port", str(free_port())))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_decide_evaluates_a_table(run) -> None:  # type: ignore[no-untyped-def]
-    table = str(PROCESSES / "acceptance" / "route31.dmn")
     inputs = {"category": "complaint", "acceptance_finding": "own", "way": "arbitration"}
-    outcome = run("decide", table, "--input", json.dumps(inputs))
+    outcome = run("decide", TABLE, "--input", json.dumps(inputs))
     assert outcome.exit_code == 0, outcome.output
     assert json.loads(outcome.output)
-    batch = run("decide", table, "--input", json.dumps([inputs, inputs]), "--batch")
+    batch = run("decide", TABLE, "--input", json.dumps([inputs, inputs]), "--batch")
     assert len(json.loads(batch.output)) == 2
-    assert "JSON" in one_line(run("decide", table, "--input", "{"))
+    assert "JSON" in one_line(run("decide", TABLE, "--input", "{"))
 
 
 def test_people_and_passwords_of_a_real_bureau(run, url: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -79,7 +144,14 @@ def test_people_and_passwords_of_a_real_bureau(run, url: str, tmp_path: Path) ->
 
 
 def test_a_token_opens_the_api_for_its_person(run, url: str) -> None:  # type: ignore[no-untyped-def]
-    assert len(run("token", "lin").output.strip()) > 30
+    secret = run("token", "lin").output.strip()
+    hashed, now = hashlib.sha256(secret.encode()).hexdigest(), datetime.now(UTC)
+    queries = open_bureau(url).queries
+    person = queries.session_person(hashed, "api", now)
+    assert person is not None
+    assert person.id == "lin"
+    assert run("token", "lin", "--revoke").exit_code == 0
+    assert queries.session_person(hashed, "api", now) is None
     assert "nobody" in one_line(run("token", "nobody"))
 
 
@@ -142,7 +214,7 @@ def test_a_broken_database_file_is_said_in_one_line(tmp_path: Path, monkeypatch)
     (tmp_path / "anjie.db").write_bytes(b"this is no database" * 100)
     monkeypatch.setenv("ANJIE_INSTANCE", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    for words in (["verify"], ["init"], ["serve", "--port", "0"]):
+    for words in (["verify"], ["init"], ["serve", "--port", str(free_port())]):
         assert "backup" in one_line(CliRunner().invoke(cli, words))
 
 

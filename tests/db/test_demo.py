@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from click.testing import CliRunner
 from sqlalchemy import func, select
 
+from engine import commands as c
 from engine import store
-from engine.demo import PASSWORD, make_demo
+from engine.__main__ import cli
+from engine.demo import PASSWORD, installing, make_demo
 from engine.demo.play import Cast, play
 from engine.demo.script import Matter, read_script
-from engine.errors import InvalidInput, NotFound
+from engine.errors import Conflict, InvalidInput, NotFound, StoreUnusable
 from engine.execute import Bureau
 from engine.replay import verify_case
 from tests.support import OPENED, PROCESSES, drop, open_bureau, packages, sqlite_url
@@ -183,6 +186,81 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _texts(inner)
+
+
+# whole or not at all
+
+
+class Interrupted(Exception):
+    pass
+
+
+def _half(bureau: Bureau, processes: Path, now: datetime, progress: Any) -> int:
+    bureau.create(OPENED)
+    raise Interrupted
+
+
+def _whole(bureau: Bureau, processes: Path, now: datetime, progress: Any) -> int:
+    bureau.create(OPENED)
+    return 7
+
+
+def _install(
+    folder: Path, make: Callable[..., int], monkeypatch: pytest.MonkeyPatch, url: str = ""
+) -> int:
+    monkeypatch.setattr(installing, "make_demo", make)
+    where = url or f"sqlite:///{folder}/anjie.db"
+    return installing.install_demo(where, folder, PROCESSES, NOW, str)
+
+
+def test_an_interrupted_demo_is_made_anew(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(Interrupted):
+        _install(tmp_path, _half, monkeypatch)
+    assert not (tmp_path / "anjie.db").exists()
+    assert not (tmp_path / "demo").exists()
+    assert _install(tmp_path, _whole, monkeypatch) == 7
+    assert {path.name for path in tmp_path.iterdir()} == {"anjie.db", "demo"}
+    store.check(store.open_database(f"sqlite:///{tmp_path}/anjie.db"))
+    installing.require_finished(tmp_path)
+
+
+def test_a_demo_interrupted_in_its_own_database_is_not_served(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Interrupted):
+        _install(tmp_path, _half, monkeypatch, url)
+    with pytest.raises(Conflict, match="interrupted"):
+        installing.require_finished(tmp_path)
+    monkeypatch.setenv("ANJIE_INSTANCE", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", url)
+    refused = CliRunner().invoke(cli, ["serve"])
+    assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)
+    _install(tmp_path, _whole, monkeypatch, url)
+    installing.require_finished(tmp_path)
+
+
+def test_two_do_not_make_one_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(*given: Any) -> int:
+        with pytest.raises(Conflict, match="at work"):
+            _install(tmp_path, _whole, monkeypatch)
+        return _whole(*given)
+
+    assert _install(tmp_path, meanwhile, monkeypatch) == 7
+
+
+def test_a_database_that_does_not_answer_is_not_the_script_s_fault(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = bureau.execute
+
+    def full(command: c.Command, actor: str, now: datetime) -> c.Result:
+        if isinstance(command, c.CompleteTask):
+            raise StoreUnusable("The disk is full.")
+        return execute(command, actor, now)
+
+    monkeypatch.setattr(bureau, "execute", full)
+    with pytest.raises(StoreUnusable, match=r"^The disk is full\.$"):
+        run(bureau, matter("labour_training"))
 
 
 # one matter

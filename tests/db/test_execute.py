@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -12,9 +14,12 @@ from engine import store
 from engine.commands import ItemId
 from engine.errors import Conflict, InvalidInput, NoCorrelation, NotAllowed, NotFound
 from engine.execute import Bureau
+from engine.queries import InboxItem
 from engine.replay import verify_case
+from engine.store import BUREAU
 from engine.worker import advance
-from tests.support import DAY, Desk, open_bureau
+from tests.db.small import deploy, seed, user
+from tests.support import DAY, Desk, flows, open_bureau
 
 REGISTER = {"channel": "letter", "identity": "clear", "urgency": "normal", "elements": "complete"}
 SCREEN = {"category": "complaint", "screening_finding": "none"}
@@ -43,9 +48,15 @@ def test_starting_needs_the_role_of_the_start_event_s_lane(desk: Desk, bureau: B
         bureau.execute(command, "he", desk.now)
 
 
-def test_a_called_procedure_cannot_be_started_by_a_person(desk: Desk, bureau: Bureau) -> None:
-    with pytest.raises(NotAllowed):
-        bureau.execute(c.StartCase("processing", {}, "shi_xfj"), "lin", desk.now)
+@pytest.mark.parametrize(
+    ("procedure", "place", "actor"),
+    [("registration", "shi_xfj", "lin"), ("termination", "shi_xfj", "he")],
+)
+def test_a_called_procedure_is_not_started_even_by_its_role(
+    desk: Desk, bureau: Bureau, procedure: str, place: str, actor: str
+) -> None:
+    with pytest.raises(NotAllowed, match="called by others"):
+        bureau.execute(c.StartCase(procedure, {}, place), actor, desk.now)
 
 
 def test_invalid_fields_are_named_and_nothing_is_written(desk: Desk, bureau: Bureau) -> None:
@@ -91,25 +102,123 @@ def test_a_task_is_claimed_before_it_is_completed(desk: Desk, bureau: Bureau) ->
 
 
 def test_a_role_taken_away_takes_the_claim_s_power(desk: Desk, bureau: Bureau) -> None:
+    """The row alone, as another process sees it in between; then by the command that ends it."""
     item = desk.open(desk.register())[0]
     desk.claim(item)
+    complete = c.CompleteTask(ItemId.parse(item.id), desk.fill(item, **REGISTER))
     with bureau.database.begin() as connection:
         connection.execute(store.membership.delete().where(store.membership.c.person == "lin"))
     with pytest.raises(NotAllowed):
-        bureau.execute(
-            c.CompleteTask(ItemId.parse(item.id), desk.fill(item, **REGISTER)), "lin", desk.now
-        )
+        bureau.execute(complete, "lin", desk.now)
+    bureau.execute(c.ReleaseTask(ItemId.parse(item.id)), "lin", desk.now)
+    assert desk.open(item.case_id)[0].assignee is None
+
+
+def test_a_role_that_ends_gives_its_claims_back(desk: Desk, bureau: Bureau) -> None:
+    """Redefined without a role, a person has lost it, and what they held is there for others."""
+    kept, lost = (desk.open(desk.register())[0] for _ in range(2))
+    two = [{"role": "registrar", "organisation": place} for place in ("shi_xfj", "dq_xfj")]
+    person = {"id": "lin2", "zh": "林二", "en": "Lin Er"}
+    bureau.execute(c.DefineBureau((), ({**person, "roles": two},)), c.SYSTEM, desk.now)
+    bureau.execute(c.ClaimTask(ItemId.parse(lost.id)), "lin2", desk.now)
+    desk.claim(kept)
+    bureau.execute(c.DefineBureau((), ({**person, "roles": two[1:]},)), c.SYSTEM, desk.now)
+    assert bureau.queries.person("lin2").roles == (("registrar", "dq_xfj"),)
+    assert [desk.open(i.case_id)[0].assignee for i in (kept, lost)] == ["lin", None]
+    assert bureau.queries.history(lost.case_id)[-1]["actor"] == c.SYSTEM
+    for case_id in (BUREAU, kept.case_id, lost.case_id):
+        assert verify_case(bureau, case_id) is None
+
+
+def test_a_person_redefined_keeps_the_password(desk: Desk, bureau: Bureau) -> None:
+    person = {"id": "new", "zh": "新人", "en": "New", "roles": []}
+    secret = {**person, "password_hash": "hash"}
+    bureau.execute(c.DefineBureau((), (secret,)), c.SYSTEM, desk.now)
+    bureau.execute(c.DefineBureau((), ({**person, "zh": "新名"},)), c.SYSTEM, desk.now)
+    assert bureau.queries.password_hash("new") == "hash"
+    assert bureau.queries.person("new").zh == "新名"
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(desk: Desk, bureau: Bureau) -> None:
+    person = {"id": "new", "zh": "新人", "en": "New", "roles": []}
+    bureau.execute(c.DefineBureau((), (person,)), c.SYSTEM, desk.now)
+    for who, token, kind in (("new", "a", "web"), ("new", "b", "api"), ("lin", "c", "web")):
+        bureau.execute(c.OpenSession(who, token, kind), c.SYSTEM, desk.now)
+    bureau.execute(c.DefineBureau((), ({**person, "zh": "新名"},)), c.SYSTEM, desk.now)
+    assert bureau.queries.session_person("a", "web", desk.now)
+    bureau.execute(c.DefineBureau((), ({**person, "password_hash": "x"},)), c.SYSTEM, desk.now)
+    assert bureau.queries.session_person("a", "web", desk.now) is None
+    assert bureau.queries.session_person("b", "api", desk.now) is None
+    assert bureau.queries.session_person("c", "web", desk.now)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"id": "system"}, "engine's own"),
+        ({"id": "timer"}, "engine's own"),
+        ({"id": "a@b"}, "expected an id"),
+        ({"id": "x" * 65}, "expected an id"),
+        ({"zh": None}, "expected zh"),
+        ({"roles": "registrar"}, "expected roles"),
+        ({"roles": [{"role": "king", "organisation": "shi_xfj"}]}, "no role «king»"),
+        ({"roles": [{"role": "registrar", "organisation": "mars"}]}, "no organisation «mars»"),
+    ],
+)
+def test_a_person_who_cannot_be_is_refused(
+    desk: Desk, bureau: Bureau, row: dict[str, Any], says: str
+) -> None:
+    """A person named like the engine itself would have its rights."""
+    good = {"id": "new", "zh": "新人", "en": "New", "roles": []}
+    before = everything(bureau)
+    with pytest.raises(InvalidInput) as refused:
+        bureau.execute(c.DefineBureau((), (good, good | row)), c.SYSTEM, desk.now)
+    assert says in refused.value.fields["people.1"][0]
+    assert everything(bureau) == before
+
+
+def test_an_organisation_below_nobody_is_refused(desk: Desk, bureau: Bureau) -> None:
+    place = {"id": "new_unit", "zh": "新单位", "en": "New", "kind": "unit", "parent": "mars"}
+    with pytest.raises(InvalidInput) as refused:
+        bureau.execute(c.DefineBureau((place,), ()), c.SYSTEM, desk.now)
+    assert refused.value.fields == {"organisations.0": ["no organisation «mars»"]}
 
 
 def test_the_same_completion_twice_happens_once(desk: Desk, bureau: Bureau) -> None:
     item = desk.open(desk.register())[0]
+    values = desk.fill(item, **REGISTER)
     first = desk.complete(item, key="double-click", **REGISTER)
-    again = bureau.execute(
-        c.CompleteTask(ItemId.parse(item.id), {}, key="double-click"), "lin", desk.now
-    )
+    command = c.CompleteTask(ItemId.parse(item.id), values, key="double-click")
+    again = bureau.execute(command, "lin", desk.now)
     assert (again.case_id, again.seq) == (first.case_id, first.seq)
     completed = [r for r in bureau.queries.history(first.case_id) if r["type"] == "CompleteTask"]
     assert len(completed) == 1
+
+
+def test_a_used_key_does_not_pass_for_another_act(desk: Desk, bureau: Bureau) -> None:
+    """Another task, or the same one filled in otherwise, is not told to be done."""
+    first, second = (desk.open(desk.register())[0] for _ in range(2))
+    bureau.execute(c.ClaimTask(ItemId.parse(first.id), key="k"), "lin", desk.now)
+    before = everything(bureau)
+    with pytest.raises(Conflict, match="already used for another act"):
+        bureau.execute(c.ClaimTask(ItemId.parse(second.id), key="k"), "lin", desk.now)
+    assert everything(bureau) == before
+    values = desk.fill(first, **REGISTER)
+    done = c.CompleteTask(ItemId.parse(first.id), values, key="c")
+    bureau.execute(done, "lin", desk.now)
+    for other in (replace(done, values={**values, "channel": "visit"}), replace(done, values={})):
+        with pytest.raises(Conflict, match="already used for another act"):
+            bureau.execute(other, "lin", desk.now)
+
+
+def test_a_key_is_its_actor_s_own(desk: Desk, bureau: Bureau) -> None:
+    first, second = (desk.open(desk.register())[0] for _ in range(2))
+    helper = {"id": "lin2", "zh": "林二", "en": "Lin Er"}
+    roles = [{"role": "registrar", "organisation": "shi_xfj"}]
+    bureau.execute(c.DefineBureau((), ({**helper, "roles": roles},)), c.SYSTEM, desk.now)
+    for actor, item in (("lin", first), ("lin2", second)):
+        bureau.execute(c.ClaimTask(ItemId.parse(item.id), key="k"), actor, desk.now)
+    assert [desk.open(i.case_id)[0].assignee for i in (first, second)] == ["lin", "lin2"]
 
 
 def test_the_same_start_twice_makes_one_case(desk: Desk, bureau: Bureau) -> None:
@@ -243,4 +352,36 @@ def test_what_another_process_deployed_is_in_force_soon(url: str, desk: Desk) ->
     instances = desk.bureau.queries.case(case_id, person).instances
     versions = {i["package"]: i["version"] for i in instances}
     assert versions["transfer"] == 2
+    assert verify_case(desk.bureau, case_id) is None
+
+
+def test_colleagues_who_finish_at_once_all_get_through(url: str, desk: Desk) -> None:
+    """Eight parallel tasks of one case, on two servers: whose write comes late decides anew."""
+    names = [f"w{n}" for n in range(8)]
+    body = '<startEvent id="s"/><endEvent id="e"/><parallelGateway id="fork"/>'
+    body += "".join(user(name) for name in names)
+    ways = [flow for name in names for flow in (("fork", name), (name, "e"))]
+    deploy(desk, body + flows(("s", "fork"), *ways))
+    case_id, other = seed(desk), open_bureau(url)
+    items = desk.open(case_id)
+    for item in items:
+        desk.claim(item)
+    ready, done = threading.Barrier(8), []
+
+    def complete(own: Bureau, item: InboxItem) -> None:
+        ready.wait()
+        done.append(own.execute(c.CompleteTask(ItemId.parse(item.id), {}), "lin", desk.now))
+
+    bureaus = [desk.bureau, other]
+    threads = [
+        threading.Thread(target=complete, args=[bureaus[n % 2], item])
+        for n, item in enumerate(items)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert len(done) == 8
+    assert desk.open(case_id) == []
     assert verify_case(desk.bureau, case_id) is None

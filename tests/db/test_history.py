@@ -94,6 +94,7 @@ def length(bureau: Bureau, case_id: int) -> int:
     [
         {"payload": '{"command":{},"digest":null,"events":[],"used":{}}'},
         {"payload": None},
+        {"payload_hash": b"x" * 32},
         {"actor": "somebody"},
         {"at": "2025-09-23T01:00:00.000000Z"},
         {"type": "ReleaseTask"},
@@ -123,6 +124,18 @@ def test_one_changed_letter_of_a_payload_is_found(bureau: Bureau, case_id: int) 
     fault = verify_chain(bureau, case_id)
     assert fault is not None
     assert fault.seq == 3
+
+
+def test_the_chain_proves_the_rest_when_a_payload_goes(bureau: Bureau, case_id: int) -> None:
+    """Gone with its salt, as a retention rule will have it; that it is gone is still told."""
+    change(bureau, set_event(case_id, 3, payload=None, salt=None))
+    assert verify_chain(bureau, case_id) is None
+    fault = verify_case(bureau, case_id)
+    assert fault == Fault(3, "the payload is gone; only the chain can still be verified")
+    change(bureau, set_event(case_id, 5, actor="somebody"))
+    fault = verify_chain(bureau, case_id)
+    assert fault is not None
+    assert fault.seq == 5
 
 
 def test_a_removed_event_is_found_where_it_was(bureau: Bureau, case_id: int) -> None:
@@ -298,7 +311,7 @@ def linked(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
     forged = row | changes
     if "seq" in changes:
         forged["prev_hash"] = row["hash"]
-    digest = history.payload_digest(forged["salt"], forged["payload"].encode())
+    hashed = history.payload_hash(forged["salt"], forged["payload"].encode())
     body = history.body(
         forged["case_id"],
         forged["at"],
@@ -306,9 +319,9 @@ def linked(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
         forged["type"],
         forged["instance_no"],
         forged["element"],
-        digest,
+        hashed,
     )
-    return forged | {"hash": link(forged["prev_hash"], body)}
+    return forged | {"payload_hash": hashed, "hash": link(forged["prev_hash"], body)}
 
 
 def forge(bureau: Bureau, case_id: int, seq: int, alter: Callable[[dict[str, Any]], None]) -> None:
@@ -415,6 +428,18 @@ def test_events_that_cannot_be_applied_are_a_fault_and_no_crash(
     assert "cannot be applied" in fault.message
 
 
+def test_a_payload_that_is_no_json_is_a_fault_and_no_crash(bureau: Bureau, case_id: int) -> None:
+    """The last event, well linked and known to the head."""
+    last = length(bureau, case_id)
+    row = linked(stored_event(bureau, case_id, last), payload="{")
+    head = update(F).where(F.c.id == case_id).values(head=row["hash"])
+    change(bureau, set_event(case_id, last, **row), head)
+    assert verify_chain(bureau, case_id) is None
+    fault = verify_case(bureau, case_id)
+    assert fault is not None
+    assert "cannot be applied" in fault.message
+
+
 # re-execution ------------------------------------------------------------------------------------
 
 
@@ -453,8 +478,32 @@ def test_a_process_that_saw_no_deployment_verifies_what_ran_on_it(url: str, desk
 
 
 def test_deployments_and_people_are_verified_as_cases_are(desk: Desk, bureau: Bureau) -> None:
-    people = ({"id": "lin", "zh": "林静", "en": "Lin Jing", "roles": [], "password_hash": "x"},)
+    people = ({"id": "new", "zh": "林静", "en": "Lin Jing", "roles": [], "password_hash": "x"},)
     bureau.execute(c.DefineBureau((), people), c.SYSTEM, desk.now)
+    assert verify_case(bureau, BUREAU) is None
+
+
+@pytest.mark.parametrize("back", [0, 1], ids=["last", "middle"])
+def test_a_case_that_went_with_all_its_rows_is_missed(
+    desk: Desk, bureau: Bureau, back: int
+) -> None:
+    """Cases are numbered without a gap, and the bureau knows how far."""
+    number = [desk.register(), desk.register()][1 - back]
+    tables = [t for t in store.metadata.tables.values() if "case_id" in t.c]
+    taken = [(t, rows(bureau, t, number)) for t in tables]
+    with bureau.database.connect() as connection:
+        case = dict(connection.execute(select(F).where(F.c.id == number)).mappings().one())
+    change(
+        bureau,
+        *(delete(t).where(t.c.case_id == number) for t, _ in taken),
+        delete(F).where(F.c.id == number),
+    )
+    fault = verify_case(bureau, BUREAU)
+    change(
+        bureau, insert(F).values(case), *(insert(t).values(r) for t, found in taken for r in found)
+    )
+    assert fault is not None
+    assert fault.message.endswith(f"look at case {number}")
     assert verify_case(bureau, BUREAU) is None
 
 

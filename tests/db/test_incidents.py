@@ -210,6 +210,33 @@ def test_only_an_administrator_retries(desk: Desk, bureau: Bureau) -> None:
         bureau.execute(c.RetryIncident(item.case_id, 1), "lin", desk.now)
 
 
+@pytest.mark.parametrize("person", ["he", "tang", "lin"])
+def test_who_may_not_complete_a_task_makes_no_incident(
+    desk: Desk, bureau: Bureau, person: str
+) -> None:
+    """Another role, another office, and one who holds the role but released the task."""
+    item = broken(desk, gate('way = "right"'))
+    bureau.execute(c.ReleaseTask(ItemId.parse(item.id)), "lin", desk.now)
+    command = c.CompleteTask(ItemId.parse(item.id), {"way": "left"})
+    with pytest.raises(Conflict if person == "lin" else NotAllowed):
+        bureau.execute(command, person, desk.now)
+    assert held(desk, item.case_id) == []
+
+
+def test_bad_input_of_a_timer_is_the_model_s(desk: Desk, bureau: Bureau) -> None:
+    """Nobody filled anything in: an extension that the law does not know waits for a person, and
+    the worker does not try it again every minute."""
+    late = service(startClock="dispatch", extendClock="dispatch", extendDays="3")
+    deploy(desk, waiting_timer("P2D", late))
+    case_id = seed(desk)
+    desk.now += 3 * DAY
+    assert fire_due_timers(bureau, desk.now) == 1
+    (incident,) = rows(bureau, store.incident, case_id)
+    assert "cannot be extended" in incident["message"]
+    assert fire_due_timers(bureau, desk.now + DAY) == 0
+    assert verify_case(bureau, case_id) is None
+
+
 def test_the_same_completion_again_is_the_same_incident(desk: Desk) -> None:
     """A clerk who clicks three times made one incident of three attempts; other values another."""
     item = broken(desk, gate('way = "right"'))
@@ -217,6 +244,41 @@ def test_the_same_completion_again_is_the_same_incident(desk: Desk) -> None:
         with pytest.raises(ModelFailure):
             complete(desk, item, way=way)
     assert held(desk, item.case_id) == [(3, "open"), (1, "open")]
+
+
+def test_failures_at_once_each_have_their_incident(url: str, desk: Desk, bureau: Bureau) -> None:
+    """Six tasks of one case fail together on two servers: no failure goes unheld."""
+    names = [f"w{n}" for n in range(6)]
+    body = START + '<parallelGateway id="fork"/>' + "".join(user(name) for name in names)
+    body += "".join(f'<exclusiveGateway id="g{name}"/>' for name in names)
+    body += flows(("s", "fork"), *[("fork", name) for name in names])
+    body += flows(*[(name, f"g{name}") for name in names])
+    deploy(desk, body + flows(*[(f"g{name}", "e", "false") for name in names]))
+    case_id, other = seed(desk), open_bureau(url)
+    items = desk.open(case_id)
+    for item in items:
+        desk.claim(item)
+    ready, failed = threading.Barrier(6), []
+
+    def fail(own: Bureau, item: InboxItem) -> None:
+        ready.wait()
+        try:
+            own.execute(c.CompleteTask(ItemId.parse(item.id), {}), "lin", desk.now)
+        except ModelFailure as failure:
+            failed.append(failure)
+
+    threads = [
+        threading.Thread(target=fail, args=[(bureau, other)[n % 2], item])
+        for n, item in enumerate(items)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert len(failed) == 6
+    assert held(desk, case_id) == [(1, "open")] * 6
+    assert verify_case(bureau, case_id) is None
 
 
 def test_an_incident_is_moot_once_its_task_is_done(desk: Desk, bureau: Bureau) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -20,9 +22,16 @@ from engine.execute import Bureau
 from engine.outgoing import Notification, Outgoing
 from engine.replay import verify_case
 from engine.store import instant
-from engine.worker import LEASE, RETRY_AFTER, Worker, fire_due_timers, send_outbox
+from engine.worker import (
+    LEASE,
+    LOOK_AGAIN,
+    RETRY_AFTER,
+    Worker,
+    fire_due_timers,
+    send_outbox,
+)
 from tests.db.small import deploy, events, notice, rows, seed, timer, user, waiting_timer
-from tests.support import DAY, Desk, flows, open_bureau
+from tests.support import DAY, Desk, at, flows, open_bureau, properties
 
 SECOND = timedelta(seconds=1)
 TWO_DAYS = waiting_timer("P2D", notice("remind"))
@@ -381,6 +390,19 @@ def test_notifications_leave_by_mail(
     assert mail.get_content().strip() == f"请办理 {number}"
 
 
+def test_what_has_no_mail_address_stays_as_a_file(
+    desk: Desk, bureau: Bureau, smtp: Outgoing, sink: Sink, tmp_path: Path
+) -> None:
+    """A petitioner's notice is no mail to an invented address."""
+    path = flows(("s", "tell"), ("tell", "e"))
+    deploy(desk, '<startEvent id="s"/><endEvent id="e"/>' + notice("tell", to="petitioner") + path)
+    case_id = seed(desk)
+    assert send_outbox(bureau, smtp, desk.now) == 1
+    assert sink.mails == []
+    assert letters(tmp_path / "outgoing") == [f"{case_id}-1.eml"]
+    assert rows(bureau, store.outbox, case_id)[0]["sent_at"] is not None
+
+
 def test_a_mail_server_that_refuses_is_asked_again(
     desk: Desk, bureau: Bureau, smtp: Outgoing, sink: Sink
 ) -> None:
@@ -446,3 +468,69 @@ def wait_for(true: Callable[[], bool]) -> None:
             return
         threading.Event().wait(0.01)
     raise AssertionError("waited ten seconds in vain")
+
+
+# a new calendar ----------------------------------------------------------------------------------
+
+
+def new_year(desk: Desk) -> str:
+    """Deploy the notice for 2027, which is not out, and die before any clock is counted anew."""
+    files = dict(desk.bureau.library.package("_shared").files)
+    years = json.loads(files["calendar.json"])
+    off = [f"2027-01-0{day}" for day in range(1, 6)]
+    years["2027"] = {"source": "test", "off": off, "makeup": []}
+    files["calendar.json"] = json.dumps(years, ensure_ascii=False)
+    with patch("engine.administration.check_packages", lambda *_: []):
+        desk.bureau.execute(c.Deploy({"_shared": files}), c.SYSTEM, desk.now)
+    return desk.bureau.library.shared.calendar.version
+
+
+def counted_by(bureau: Bureau, case_id: int) -> list[str]:
+    return [row["calendar"] for row in rows(bureau, store.clock, case_id)]
+
+
+def test_the_worker_sees_a_new_calendar_through(
+    desk: Desk, bureau: Bureau, second: Bureau, tmp_path: Path
+) -> None:
+    """Whoever deployed it, two workers count each case once, and one that fails holds no other."""
+    desk.now = at("2026-12-21")
+    fails = user("work") + timer("limit", 'if today() &gt; date("2026-12-21") then 7 else null')
+    fails += '<startEvent id="s"/><parallelGateway id="f"/><endEvent id="e"/><endEvent id="e2"/>'
+    fails += f'<serviceTask id="then">{properties(startClock="dispatch")}</serviceTask>'
+    path = flows(("s", "then"), ("then", "f"), ("f", "work"), ("f", "limit"))
+    deploy(desk, fails + path + flows(("work", "e"), ("limit", "e2")))
+    bad, good = seed(desk), [desk.register(), desk.register()]
+    version = new_year(desk)
+    desk.now += DAY
+    workers = [Worker(b, tmp_path, clock=lambda: desk.now, pause=0.01) for b in (bureau, second)]
+    threads = [threading.Thread(target=w.run) for w in workers]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: bureau.queries.running_calendars(version) == [bad])
+    wait_for(lambda: len(rows(bureau, store.incident, bad)) == 1)
+    for running, thread in zip(workers, threads, strict=True):
+        running.stop()
+        thread.join(5)
+    for case_id in good:
+        assert counted_by(bureau, case_id) == [version]
+        assert len(events(bureau, case_id, "clock_recomputed")) == 1
+        assert verify_case(bureau, case_id) is None
+    assert verify_case(bureau, bad) is None
+
+
+def test_clocks_started_by_a_process_that_lags_are_counted_too(
+    desk: Desk, bureau: Bureau, second: Bureau, tmp_path: Path
+) -> None:
+    """A process that has not read the new calendar yet starts a clock by the old one."""
+    desk.now = at("2026-12-21")
+    running = Worker(bureau, tmp_path, clock=lambda: desk.now, pause=0.01)
+    version = new_year(desk)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    second.refresh = lambda: None  # type: ignore[method-assign]
+    case_id = Desk(second, desk.now).register()
+    assert counted_by(bureau, case_id) != [version]
+    desk.now += LOOK_AGAIN
+    wait_for(lambda: counted_by(bureau, case_id) == [version])
+    running.stop()
+    thread.join(5)

@@ -178,7 +178,7 @@ REFERENCES: Mapping[str, tuple[str | None, tuple[Change, ...]]] = {
     "role_missing": ("one", (small(prop("role", "registrar"), ""),)),
     "role_unknown": ("one", (small(prop("role", "registrar"), prop("role", "registrer")),)),
     "organisation_unknown": ("one", (small(OFFICE, prop("organisation", "offices")),)),
-    "organisation_unset": ("one", (small(OFFICE, prop("organisation", "review_org")),)),
+    "organisation_unset": ("remind", (small("registrar@office", "registrar@review_org"),)),
     "item_alone": ("one", (small(OFFICE, prop("organisation", "item")),)),
     "recipient": ("remind", (small("registrar@office", "registrar"),)),
     "text_place": ("remind", (small("《{title}》", "《{titel}》"),)),
@@ -219,6 +219,7 @@ FEEL: Mapping[str, tuple[str | None, tuple[Change, ...]]] = {
     "feel_function": ("call", (small("asked_on=today()", "asked_on=tomorrow()"),)),
     "feel_arguments": ("late", (small(DUE, "warn(&quot;handle&quot;)"),)),
     "feel_name": ("flow_which_race_6", (small('route = "wait"', 'rout = "wait"'),)),
+    "variable_name": ("call", (small('value="found"', 'value="1found=found"'),)),
     "feel_clock": ("late", (small(DUE, "due(&quot;handel&quot;)"),)),
 }
 

@@ -120,6 +120,14 @@ def test_hostile_files_end_in_findings_and_never_in_a_traceback(
 
 
 @needs_layout
+def test_what_is_no_definition_is_not_said_to_be_without_faults(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("x", "utf-8")
+    assert [p["rule"] for p in problems(notes)] == ["file_kind"]
+    assert [p["rule"] for p in problems(PROCESSES / "README.md")] == ["file_kind"]
+    assert [p["rule"] for p in problems("/dev/null")] == ["file_kind"]
+
+
 def test_the_layout_is_a_group_of_its_own(package: Path) -> None:
     """The small package was never drawn."""
     found = problems(package, "--only", "layout")

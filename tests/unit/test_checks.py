@@ -17,8 +17,9 @@ from engine.errors import InvalidDefinition, Problem
 from engine.execute import Bureau
 from engine.messages import Lang
 from tests import support
+from tests.small_decisions import decision, definitions, literal
 from tests.small_packages import clean_files, form
-from tests.unit.planted_faults import DUE, FAULTS, Change, flow, grow, small
+from tests.unit.planted_faults import DUE, FAULTS, START, Change, flow, grow, prop, small
 
 ELSEWHERE = {"shared", "too_many_ways"}
 """Rules whose faults take more than a changed text."""
@@ -160,6 +161,17 @@ def test_a_letter_with_a_filter_that_does_not_exist_is_refused() -> None:
     assert rules(letter) == {"letter_template"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['"a" * 10 ** 11', "2 ** 99999999", '"%0999999999d" | format(1)', '"a" | center(10**10)'],
+)
+def test_a_letter_is_read_without_computing_it(text: str) -> None:
+    started = time.perf_counter()
+    letter = f"{{{{ {text} }}}}{{% if {text} %}}{{% endif %}}"
+    assert rules(Change("letters/D06.html", "{{ case.case_no }}", letter)) == set()
+    assert time.perf_counter() - started < 20
+
+
 def test_python_in_conditions_is_no_feel() -> None:
     hostile = "__import__('os').system('id')"
     assert ("feel", "flow_which_race_6") in found(small('route = "wait"', hostile))
@@ -173,6 +185,18 @@ def test_a_timer_that_is_no_time_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["P3D", "PT36H", "2026-01-01", "2026-01-01T09:00:00", DUE])
 def test_a_timer_that_is_a_time_is_taken(text: str) -> None:
     assert rules(small(">P3D<", f">{text}<")) == set()
+
+
+def test_where_a_clock_is_named_several_may_be_and_each_is_looked_up() -> None:
+    assert found(small(DUE, "due(&quot;dispatch, handle&quot;)")) == set()
+    assert ("feel_clock", "late") in found(small(DUE, "due(&quot;dispatch, handel&quot;)"))
+
+
+def test_an_organisation_key_is_set_to_one_that_is_known() -> None:
+    assert found(small(START, START + prop("setOrganisation", "unit=office"))) == set()
+    for wrong in ("unit=offices", "units=office"):
+        change = small(START, START + prop("setOrganisation", wrong))
+        assert ("organisation_unknown", "mark") in found(change), wrong
 
 
 def test_names_are_known_where_they_are_read() -> None:
@@ -236,7 +260,35 @@ def test_a_loop_with_a_call_that_never_rests_is_automatic() -> None:
                                      Change("inner.bpmn", _MULTI, ""))  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("timer", "loops"),
+    [
+        (f"timeDate {DUE}", True),
+        ("timeDate 2026-01-01", True),
+        ("timeDate date(received_on) + duration(&quot;P3D&quot;)", True),
+        ("timeDate today() + duration(&quot;P3D&quot;)", False),
+        ("timeDate P3D", False),
+        ("timeDuration P3D", False),
+    ],
+)
+def test_a_date_that_is_past_ends_no_loop(timer: str, loops: bool) -> None:
+    """A reminder that leads back to its own task would come again and again, each with a task."""
+    kind, _, text = timer.partition(" ")
+    again = (
+        small(f'<timeDate xsi:type="tFormalExpression">{DUE}</timeDate>',
+              f'<{kind} xsi:type="tFormalExpression">{text}</{kind}>'),
+        small('sourceRef="remind" targetRef="reminded"', 'sourceRef="remind" targetRef="ask"'),
+    )  # fmt: skip
+    assert ("loop_automatic" in rules(*again)) is loops
+
+
 # bounds ------------------------------------------------------------------------------------------
+
+TASK_WITH = (
+    '<serviceTask id="more_{n}"><extensionElements><spiffworkflow:properties>'
+    '<spiffworkflow:property name="clockStart" value="[{n}, {text}]"/>'
+    "</spiffworkflow:properties></extensionElements></serviceTask>"
+)
 
 
 def test_a_diagram_with_too_many_ways_is_refused_quickly() -> None:
@@ -250,6 +302,22 @@ def test_a_diagram_with_too_many_ways_is_refused_quickly() -> None:
     started = time.perf_counter()
     assert ("too_many_ways", "small") in found(grow(*parts))
     assert time.perf_counter() - started < 20
+
+
+def test_decisions_that_share_what_they_require_are_read_once() -> None:
+    """Twenty-five pairs, each asking both before it: 2 to the power of 25 ways down."""
+    pairs = [decision(literal("1"), f"{side}0") for side in "ab"]
+    for n in range(1, 25):
+        before = (f"a{n - 1}", f"b{n - 1}")
+        pairs += [decision(literal("1"), f"{side}{n}", before) for side in "ab"]
+    started = time.perf_counter()
+    assert rules(Change("many.dmn", "", definitions(*pairs).decode())) == {"decision_unused"}
+    assert time.perf_counter() - started < 20
+
+
+def test_the_feel_of_a_diagram_is_bounded() -> None:
+    tasks = [TASK_WITH.format(n=n, text=", ".join(["1"] * 2_600)) for n in range(20)]
+    assert "too_large" in rules(grow(*tasks))
 
 
 def test_findings_are_bounded() -> None:

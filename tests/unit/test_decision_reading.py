@@ -168,6 +168,21 @@ def test_a_requirement_leads_somewhere() -> None:
     assert only(given).evaluate({"n": 1}).outputs == {"route": 1}
 
 
+def test_decisions_that_ask_each_other_are_few() -> None:
+    many = [decision(literal("1"), "d0")]
+    many += [decision(literal("1"), f"d{n}", (f"d{n - 1}",)) for n in range(1, 101)]
+    read = Decisions.parse(definitions(*many[:100]))
+    assert read["d99"].evaluate({}).outputs == {"d99": 1}
+    assert problems(definitions(*many)) == [("dmn-decision", "d")]
+
+
+def test_the_feel_of_a_file_is_bounded_and_a_repeated_text_counts_once() -> None:
+    long = [f'> {n} + string length("{"x" * 500}") | "a"' for n in range(300)]
+    assert problems(definitions(decision(table(long)))) == [("dmn-size", "r191")]
+    alike = definitions(decision(table([long[0]] * 300)))
+    assert len(Decisions.parse(alike)) == 1
+
+
 # Whatever is thrown at it
 
 

@@ -167,6 +167,13 @@ def test_input_cells_are_feel(cell: str, hits: set[int]) -> None:
         assert found.evaluate({"n": n, "limit": 7}).outputs == {"way": n in hits}
 
 
+def test_what_is_not_known_is_not_true() -> None:
+    """An unknown date of filing must not pass for one within the time limit."""
+    found = policy_table("", 'true | "in time"', 'false | "late"', inputs=("filed <= due:boolean",))
+    assert found.evaluate({"filed": 1, "due": 2}).outputs == {"way": "in time"}
+    assert "filed <= due = null" in fails(found, {"due": 2})
+
+
 def test_engine_functions_and_expressions_in_every_place() -> None:
     found = policy_table("", "<= limit() | tag(n)", inputs=("n + 1:number",))
     functions = {"limit": lambda: 5, "tag": lambda n: f"第{n}项"}

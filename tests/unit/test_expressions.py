@@ -133,6 +133,9 @@ def test_dates(text: str, expected: Any) -> None:
         ('not("complaint", "appeal")', "advice", "appeal"),
         ("-3", -3, 3),
         ("true", True, False),
+        ("true", True, None),
+        ("x > 3", True, None),
+        ("? > 3 and x > 3", 4, None),
         ("null", None, 0),
         ('contains(?, "住建")', "市住建局", "公安局"),
         ("[1, 2, [5..9]]", 7, 3),
@@ -216,6 +219,8 @@ def test_a_failing_engine_function_is_named() -> None:
         (Decimal("2.50"), 2.5),
         (Decimal("3.0"), 3),
         (Decimal("1e40"), "1" + "0" * 40),
+        (10**20, "1" + "0" * 20),
+        (2**63 - 1, 2**63 - 1),
         ([Decimal(1), {"a": None}], [1, {"a": None}]),
     ],
 )

@@ -6,6 +6,7 @@ import contextlib
 import json
 import statistics
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -97,6 +98,28 @@ def test_no_pattern_backtracks(pattern: str) -> None:
     with contextlib.suppress(ExpressionFailed):
         assert matches.evaluate({"text": "a" * 2000 + "!", "pattern": pattern}) is False
     assert time.monotonic() - started < SECONDS
+
+
+def test_states_that_take_no_character_are_paid_for() -> None:
+    """A pattern of alternatives that are empty: two thousand states at each character."""
+    hostile = "(?:" + "|" * 120 + "b){8}z"
+    started = time.monotonic()
+    fails("matches(text, pattern)", {"text": "a" * 100_000, "pattern": hostile})
+    assert time.monotonic() - started < 5
+
+
+def test_the_texts_of_a_list_are_paid_for_before_they_are_joined() -> None:
+    """Sixty thousand numbers of six thousand digits, each in a short list."""
+    numbers = ", ".join(["1e6143"] * 11)
+    tracemalloc.start()
+    fails(f"string(for i in 1..6000 return [{numbers}])")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
+
+
+def test_a_huge_integer_is_refused_before_it_is_converted() -> None:
+    assert "ten to the power" in fails("x + 1", {"x": 10**1_000_000})
 
 
 @pytest.mark.parametrize(
@@ -255,7 +278,7 @@ json_values = st.recursive(
     st.one_of(
         st.none(),
         st.booleans(),
-        st.integers(-(10**30), 10**30),
+        st.integers(1 - 2**63, 2**63 - 1),
         st.floats(-(2.0**50), 2.0**50, width=32),
         st.text(max_size=20),
     ),

@@ -61,7 +61,10 @@ def test_a_form_is_read_in_its_order() -> None:
         (component(conditional=7), "form-attribute", "title"),
         (component(validate={"pattern": "(["}), "form-pattern", "title"),
         (component(validate={"pattern": "a" * 300}), "form-pattern", "title"),
-        (component(validate={"pattern": "a", "maxLength": 501}), "form-pattern", "title"),
+        (component(validate={"pattern": "([a-z]{0,9}){40}!", "maxLength": 500}),
+         "form-pattern", "title"),
+        (component(validate={"minLength": 21}), "form-limit", "title"),
+        (component("number", validate={"min": 2, "max": 1.5}), "form-limit", "title"),
         (component(validate={"validationType": "email"}), "form-pattern", "title"),
         (component(readonly=True), "form-attribute", "title"),
         (component(properties={"colour": "red"}), "form-attribute", "title"),
@@ -96,6 +99,14 @@ def test_a_form_is_read_in_its_order() -> None:
 def test_what_the_engine_would_not_obey_is_refused(wrong: Any, rule: str, element: str) -> None:
     """Every problem names the component's key and what to do."""
     assert (rule, element) in problems(source(wrong))
+
+
+def test_the_components_are_counted_with_the_columns() -> None:
+    columns = [component(key=f"c{n}") for n in range(150)]
+    assert len(form(claims(components=columns), *columns[:49]).fields) == 50
+    assert problems(source(claims(components=columns), *columns[:50])) == [
+        ("form-component", "register")
+    ]
 
 
 def test_a_key_is_used_once() -> None:

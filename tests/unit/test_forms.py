@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_missing_is_as_empty() -> None:
 def test_unknown_keys_are_refused() -> None:
     """At the top and in rows; a very long key is cut short in the answer."""
     checked = form(component(), claims())
-    assert set(refused(checked, {"titel": 1, "x" * 500: 2})) == {"titel", "x" * 60}
+    assert set(refused(checked, {"titel": 1, "x" * 500: 2})) == {"titel", "x" * 80}
     raw = {"claims": [{"request": "a"}, {"request": "b", "wish": 1}]}
     assert set(refused(checked, raw)) == {"claims.1.wish"}
 
@@ -143,7 +144,48 @@ def test_decimals_are_limited() -> None:
     }
 
 
+def test_a_text_that_nobody_sees_is_not_filled_in() -> None:
+    checked = form(component(validate={"required": True}))
+    for invisible in ("\u200b", "\ufeff \u00ad", "\U000e0001"):
+        assert refused(checked, {"title": invisible}) == {"title": ["Fill in this field."]}
+    family = "\U0001f468\u200d\U0001f469"  # the joiner inside belongs to the text
+    assert checked.validate({"title": family}, scope()) == {"title": family}
+
+
+def test_a_fault_stands_at_its_field_however_long_the_key() -> None:
+    key = "k" * 80
+    assert set(refused(form(component(key=key)), {key: 7})) == {key}
+
+
+def test_a_pattern_at_its_bound_judges_the_longest_text() -> None:
+    limits = {"pattern": "([a-z]{0,9}){20}!", "maxLength": 478}
+    checked = form(component(validate=limits))
+    assert refused(checked, {"title": "a" * 478}) == {
+        "title": ["The text has another form than the hint asks for. Correct it."]
+    }
+
+
 # Lists
+
+
+def test_very_many_faults_are_told_in_time() -> None:
+    columns = [component(key=f"c{n}") for n in range(30)]
+    checked = form(claims(components=columns))
+    unknown = {f"u{n}": 1 for n in range(300)}
+    started = time.perf_counter()
+    told = refused(checked, {"claims": [{f"c{n}": 7 for n in range(30)} | unknown] * 200})
+    assert time.perf_counter() - started < 5
+    assert len(told) == 200 * (30 + 20)
+
+
+def test_fields_that_hide_one_another_in_a_row_are_settled_in_time() -> None:
+    chain = [component(key=f"c{n}", conditional={"hide": f"=c{n - 1} = null"})
+             for n in range(1, 150)]  # fmt: skip
+    checked = form(claims(components=[component(key="c0"), *chain]))
+    row = {f"c{n}": "x" for n in range(1, 150)}
+    started = time.perf_counter()
+    assert checked.validate({"claims": [row] * 200}, scope()) == {"claims": [{"c0": None}] * 200}
+    assert time.perf_counter() - started < 20
 
 
 def test_rows_are_cleaned_and_faults_keep_their_place() -> None:
@@ -279,6 +321,15 @@ def test_a_check_must_be_true(check: str, given: dict[str, Any], passes: bool) -
 def test_a_check_on_an_unreadable_value_does_not_repeat_its_fault() -> None:
     given = {"on": "soon", "served_on": "2025-08-04"}
     assert set(refused(dated("value >= on"), given)) == {"on"}
+
+
+def test_a_row_is_checked_whatever_is_wrong_with_another() -> None:
+    properties = {"check": "value > low", "checkMessage": "too low"}
+    columns = [component("number", "low"), component("number", "high", properties=properties)]
+    rows = [{"low": 5, "high": 1}, {"low": "?", "high": 1}]
+    assert set(refused(form(claims(components=columns)), {"claims": rows})) == {
+        *("claims.0.high", "claims.1.low"),
+    }
 
 
 def test_an_unticked_box_and_zero_are_checked() -> None:

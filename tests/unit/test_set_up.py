@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +65,62 @@ def test_a_failed_front_end_build_is_explained_in_one_line(output: str, said: st
 )
 def test_node_is_used_from_the_versions_that_vite_runs_on(version: str, suits: bool) -> None:
     assert bundle.suits(version) is suits
+
+
+def test_a_node_that_this_machine_cannot_execute_is_no_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("node", "npm"):
+        (tmp_path / name).write_bytes(b"\x7fELF of another machine")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bundle.system_node() is None
+
+
+@pytest.mark.parametrize("port", ["80x", "0", "-1", "65536", "８０００", "1e3"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(dev.Stopped, match="1 to 65535"):
+        dev.refuse_taken(port)
+
+
+def test_what_the_file_system_refuses_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(FileExistsError) as refused:
+        file.mkdir(exist_ok=True)
+    assert dev.what_to_do(refused.value) == f"{file} is no folder: take it away and try again."
+    assert "make room" in dev.what_to_do(OSError(errno.ENOSPC, "No space", "x"))
+    assert "writable" in dev.what_to_do(OSError(errno.EACCES, "Permission denied", "x"))
+
+
+@pytest.fixture
+def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A .venv for dev.py whose Python is this one."""
+    for name, inside in (("VENV", ""), ("BIN", "bin"), ("STAMP", "s"), ("INSTALLING", "i")):
+        monkeypatch.setattr(dev, name, tmp_path / inside)
+    monkeypatch.setattr(dev, "LOG", tmp_path / "setup.log")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    return tmp_path
+
+
+def test_an_installation_that_was_cut_off_is_begun_anew(venv: Path) -> None:
+    assert dev.is_sound()
+    dev.INSTALLING.touch()
+    assert not dev.is_sound()
+    dev.clear_venv()
+    assert not dev.INSTALLING.exists()
+    assert not (venv / "bin").exists()
+
+
+def test_a_later_set_up_waits_for_the_step_of_a_killed_one(venv: Path) -> None:
+    """dev.py is gone, its pip still writes: it holds the lock too."""
+    fstat = "import os, sys; os.fstat(int(sys.argv[1]))"
+    with dev.alone() as lock:
+        step = [sys.executable, "-c", fstat, str(lock.fileno())]
+        dev.run_logged(step, dev.Progress(), lock)
+        with (venv / ".anjie-lock").open("w") as later, pytest.raises(BlockingIOError):
+            fcntl.flock(later, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_the_digest_follows_names_and_contents(tmp_path: Path) -> None:

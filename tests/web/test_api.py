@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ class Caller:
 
     def post(self, path: str, body: Any = None, expect: int = 200, key: str | None = None) -> Any:
         headers = self.headers | ({"Idempotency-Key": key} if key else {})
-        sent = {} if body is None else {"json": body}
+        # As ASCII: what no UTF-8 can hold is sent as an escape.
+        sent = {} if body is None else {"data": json.dumps(body)}
+        headers |= {"Content-Type": "application/json"} if sent else {}
         return self._read(self.client.post(f"/api/v1{path}", headers=headers, **sent), expect)
 
     def _read(self, answer: TestResponse, expect: int) -> Any:
@@ -180,8 +183,16 @@ def test_what_is_no_json_is_refused(app: Flask, api: Caller, petition: InboxItem
 def test_a_message_is_delivered_by_its_key(api: Caller, errand: Errand):
     message = {"message": "reply", "correlation_key": errand.case_no, "values": {}}
     errand.choose("wait")
+    assert api.post("/messages", message, 422)["errors"] == {"reply_text": ["请填写这一项。"]}
+    api.headers["Accept-Language"] = "en"
     told = api.post("/messages", message, 422)
-    assert "reply_text" in told["errors"]
+    assert told["errors"] == {"reply_text": ["Fill in this field."]}
+    del api.headers["Accept-Language"]
+    (wait,) = api.get(f"/cases/{errand.case_no}")["waits"]
+    address = f"/cases/{errand.case_no}/messages/{wait['instance_no']}.{wait['number']}"
+    asked = api.get(address)
+    assert (asked["message"], asked["correlation_key"]) == ("reply", errand.case_no)
+    assert [f["key"] for f in asked["form"]["components"]] == ["reply_text"]
     api.post("/messages", message | {"values": {"reply_text": "来文"}})
     assert api.get(f"/cases/{errand.case_no}")["closed_at"]
     api.post("/messages", message | {"values": {"reply_text": "来文"}}, 409)
@@ -209,6 +220,19 @@ def test_a_model_that_cannot_go_on_gets_409_and_tells_of_the_incident(api: Calle
     assert len(api.get(f"/cases/{errand.case_no}")["incidents"]) == 1
 
 
+def test_an_incident_is_retried_by_the_administrator_alone(
+    app: Flask, bureau: Bureau, api: Caller, errand: Errand
+):
+    api.post(f"/items/{errand.item}/claim")
+    api.post(f"/items/{errand.item}/complete", {"values": {"way": "lost"}}, 409)
+    address = f"/cases/{errand.case_no}/incidents/1/retry"
+    api.post(address, expect=403)
+    admin = Caller(app, bureau, "admin")
+    admin.post(address, expect=409)
+    admin.post(f"/cases/{errand.case_no}/incidents/2/retry", expect=404)
+    assert admin.get(f"/cases/{errand.case_no}")["incidents"][0]["attempts"] == 2
+
+
 def test_pages_of_the_lists_are_bounded(api: Caller, petition: InboxItem):
     api.get("/inbox?limit=0", 422)
     api.get("/inbox?limit=201", 422)
@@ -218,6 +242,59 @@ def test_pages_of_the_lists_are_bounded(api: Caller, petition: InboxItem):
     first = api.get("/cases?limit=1")
     second = api.get(f"/cases?limit=1&after={first['next']}")
     assert first["items"][0]["id"] != second["items"][0]["id"]
+
+
+def test_the_form_that_starts_a_procedure_comes_with_where_it_may_be_started(
+    app: Flask, bureau: Bureau, api: Caller
+):
+    start = api.get("/procedures/petition")
+    assert start["organisations"] == ["shi_xfj"]
+    assert {"title", "received_on"} <= {f["key"] for f in start["form"]["components"]}
+    api.get("/procedures/nothing", 404)
+    Caller(app, bureau, "zhou").get("/procedures/petition", 403)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "\n", 7, None, ["x"]])
+def test_a_text_that_no_database_takes_gets_its_message_at_its_field(api: Caller, text: Any):
+    body = {"message": "reply", "correlation_key": text, "values": {}}
+    assert set(api.post("/messages", body, 422)["errors"]) == {"correlation_key"}
+    body = {"organisation": text, "values": {"title": "x"}}
+    assert set(api.post("/cases", body, 422)["errors"]) == {"organisation"}
+
+
+def test_a_field_that_no_text_can_name_is_told_as_it_came(api: Caller):
+    body = {"organisation": "shi_xfj", "values": {"\ud801": 1, "title": "\ud800"}}
+    told = api.post("/cases", body, 422)["errors"]
+    assert {"\ud801", "title"} <= set(told)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/xml"])
+def test_what_comes_as_something_else_than_json_is_refused(api: Caller, kind: str):
+    headers = api.headers | {"Content-Type": kind}
+    answer = api.client.post("/api/v1/messages", headers=headers, data=b"message=x")
+    assert answer.status_code == 415
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_numbers_that_no_column_holds_name_nothing(api: Caller, petition: InboxItem):
+    huge = "9" * 30
+    api.get(f"/cases/{petition.case_no}/diagrams/{huge}", 404)
+    api.get(f"/cases/{petition.case_no}/history?after={huge}", 422)
+    for key in (f"2025-01-01_{huge}_1_1", "2025-01-01_²_1_1", "\ud800", "a\0b_1"):
+        answer = api.client.get(
+            "/api/v1/inbox",
+            headers=api.headers,
+            query_string={"after": key.encode("utf-8", "replace")},
+        )
+        assert answer.status_code in (400, 404, 422), key
+    api.get(f"/cases?after=2025_{huge}", 404)
+
+
+def test_messages_about_a_request_stand_by_their_field(api: Caller):
+    assert set(api.get("/inbox?limit=x&boss=1", 422)["errors"]) == {"limit", "boss"}
+    told = api.post("/cases", {"values": {}, "boss": 1}, 422)["errors"]
+    assert set(told) == {"organisation", "boss"}
+    assert all(isinstance(line, str) for lines in told.values() for line in lines)
 
 
 def test_what_is_not_there_is_a_problem_too(api: Caller):
@@ -275,6 +352,23 @@ def test_every_operation_has_its_parameters_answers_words_and_token(document: di
             answer.get("description") or "$ref" in answer
             for answer in (operation["responses"].values())
         ), path
+
+
+def test_refusals_are_described_as_what_they_are(document: dict[str, Any]):
+    answers = document["components"]["responses"]
+    for name in ("UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "UNPROCESSABLE_ENTITY"):
+        (kind,) = answers[name]["content"]
+        assert kind == "application/problem+json"
+    told = document["components"]["schemas"]["Problem"]
+    assert set(told["required"]) == {"type", "title", "status", "detail"}
+    assert "Error" not in document["components"]["schemas"]
+    for path, methods, operation in operations(document):
+        declared = {"401", "403", "404", "default"} & set(operation["responses"])
+        assert declared == {"401", "403", "404", "default"}, path
+        if operation is methods.get("post"):
+            assert {"409", "422"} <= set(operation["responses"]), path
+            names = {p["name"] for p in operation["parameters"]}
+            assert "Idempotency-Key" in names, path
 
 
 def test_every_route_of_the_api_is_in_the_document(app: Flask, document: dict[str, Any]):

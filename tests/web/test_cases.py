@@ -79,7 +79,7 @@ def test_the_list_shows_one_status_and_the_late_only(
 
 
 def test_registering_a_petition_goes_straight_to_its_first_task_claimed(lin: Visitor):
-    lin.open("/register").press(
+    lin.open("/register/petition").press(
         "登记",
         {
             "channel": "letter",
@@ -103,7 +103,7 @@ def test_registering_twice_with_one_page_makes_one_case_and_another_text_makes_a
         "title": "只登记一次的信访",
         "summary": "一件事。",
     }
-    lin.open("/register").press("登记", fields)
+    lin.open("/register/petition").press("登记", fields)
     lin.send_again()
     lin.open("/cases?q=只登记一次的信访")
     assert len(lin.page.xpath("//tbody/tr")) == 1
@@ -114,7 +114,7 @@ def test_registering_twice_with_one_page_makes_one_case_and_another_text_makes_a
 
 
 def test_a_petition_of_tomorrow_is_refused_and_what_was_typed_stays(lin: Visitor):
-    lin.open("/register").press(
+    lin.open("/register/petition").press(
         "登记", {"received_on": "2025-09-23", "title": "明天的信"}, expect=422
     )
     assert "日期不能晚于今天" in lin.summary()["#f-received_on"]
@@ -123,9 +123,43 @@ def test_a_petition_of_tomorrow_is_refused_and_what_was_typed_stays(lin: Visitor
     assert lin.value("received_on") == "昨天"
 
 
-def test_whoever_is_no_registrar_there_cannot_register(visitor: Visitor, lin: Visitor):
-    visitor.log_in("zhou").open("/register", expect=403)
+def test_whoever_may_start_several_procedures_chooses_one(lin: Visitor):
     lin.open("/register")
+    assert lin.page.xpath("//main//li/a/@href") == ["/register/errand", "/register/petition"]
+    lin.open("/register/petition")
+    assert "信访事项办理全程" in lin.text
+
+
+def test_the_one_procedure_that_a_person_may_start_is_shown_at_once(visitor: Visitor):
+    """A clerk registers what the organ receives directly (art. 23)."""
+    visitor.log_in("zhou").open("/inbox")
+    assert visitor.page.xpath("//header//a[.='登记信访']")
+    visitor.open("/register").press(
+        "登记",
+        {
+            "channel": "visit",
+            "received_on": "2025-09-22",
+            "title": "直接到局里反映的信访",
+            "petitioners-0-name": "李强",
+            "summary": "补偿款没有发。",
+        },
+    )
+    assert visitor.path.startswith("/tasks/")
+    assert "登记信访事项" in visitor.text
+    assert visitor.page.xpath("//button[.='提交']")
+
+
+def test_what_others_call_and_what_nobody_holds_cannot_be_registered(visitor: Visitor):
+    visitor.log_in("zhou").open("/register/delivery", expect=403)
+    visitor.open("/register/nothing", expect=404)
+    visitor.log_in("zheng").open("/register", expect=403)
+    visitor.open("/inbox")
+    assert not visitor.page.xpath("//header//a[.='登记信访']")
+
+
+def test_whoever_is_no_registrar_there_cannot_register(visitor: Visitor, lin: Visitor):
+    visitor.log_in("zhou").open("/register/petition", expect=403)
+    lin.open("/register/petition")
     lin.press("登记", extra={"_organisation": "dq_xfj"}, expect=403)
 
 
@@ -194,7 +228,10 @@ def test_an_incident_is_told_at_once_and_on_the_case_page_and_retried_by_the_adm
     assert "故障1：流程无法继续" in lin.text
     assert not lin.page.xpath("//button[.='重试这一步']")
 
-    admin = Visitor(app.test_client()).log_in("admin").open(f"/cases/{errand.case_no}")
+    assert "shi_xfj" not in lin.text
+    admin = Visitor(app.test_client()).log_in("admin")
+    assert errand.case_no in admin.page.xpath("//section[h2[contains(.,'故障')]]")[0].text_content()
+    admin.open(f"/cases/{errand.case_no}")
     admin.press("重试这一步", expect=409)
     admin.open(f"/cases/{errand.case_no}")
     assert "已试2次" in admin.text

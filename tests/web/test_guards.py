@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
@@ -41,6 +42,8 @@ def test_every_page_but_the_named_ones_demands_a_log_in(app: Flask):
                 app.config["WTF_CSRF_ENABLED"] = True
             if is_api(rule):
                 assert answer.status_code == 401, address
+            elif method == "POST" and rule.endpoint != "session.log_out":
+                assert answer.status_code == 400, address
             else:
                 assert answer.status_code == 302, address
                 assert answer.location.startswith("/login"), address
@@ -72,7 +75,7 @@ def test_no_page_takes_reading_and_acting_at_one_function(app: Flask):
 
 
 def test_every_form_of_a_page_carries_its_token(lin: Visitor, petition: InboxItem):
-    for address in ("/inbox", "/cases", "/register", f"/tasks/{petition.id}", "/login"):
+    for address in ("/inbox", "/cases", "/register/petition", f"/tasks/{petition.id}", "/login"):
         lin.open(address)
         forms = lin.page.xpath("//form[@method='post']")
         assert forms
@@ -108,6 +111,30 @@ def test_no_page_has_a_script_or_style_of_its_own(lin: Visitor, petition: InboxI
         page = lin.open(address).page
         assert not page.xpath("//script[not(@src)] | //style | //*[@style]")
         assert not [a for a in page.xpath("//@*") if re.match(r"on[a-z]+$", a.attrname)]
+
+
+HUGE = "9" * 30
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (f"/cases/{HUGE}/done", 404),
+        (f"/cases/XF0/messages/0.{HUGE}", 404),
+        (f"/tasks/{HUGE}.0.1", 404),
+        (f"/inbox?tab=queue&after=2025-01-01_{HUGE}_1_1", 404),
+        ("/inbox?tab=queue&after=2025-01-01_²_1_1", 404),
+        ("/cases?after=2025_²", 404),
+        (f"/cases?after=2025_{HUGE}", 404),
+        ("/cases?q=%00", 400),
+        ("/cases/%00", 400),
+        ("/inbox?role=a%00b", 400),
+        ("/login?next=%00", 400),
+        ("/inbox?q=%ED%A0%80&tab=queue", 200),
+    ],
+)
+def test_addresses_of_somebody_elses_making_break_nothing(lin: Visitor, address: str, status: int):
+    lin.open(address, expect=status)
 
 
 def test_what_a_petitioner_wrote_is_shown_as_text(lin: Visitor, desk: support.Desk):

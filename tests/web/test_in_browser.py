@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 from werkzeug.serving import make_server
 
 from engine.queries import InboxItem
@@ -71,9 +71,33 @@ def test_keys_move_claim_and_release(page: Page, site: str, petition: InboxItem)
     page.wait_for_url("**/tasks/*")
     page.keyboard.press("u")
     page.wait_for_url("**/inbox*")
+    page.goto(f"{site}/inbox?tab=queue&q={petition.case_no}")
+    page.keyboard.press("c")
     page.keyboard.press("/")
     page.keyboard.type("?juc")
     expect(page.locator("input[type=search]")).to_have_value("?juc")
+    assert "/inbox" in page.url  # no row was marked, so none was claimed
+
+
+def test_what_was_typed_is_not_lost_unasked(page: Page, site: str, petition: InboxItem):
+    page.goto(f"{site}/tasks/{petition.id}")
+    with page.expect_navigation():
+        page.click("text=领取并填写")
+    page.locator("#f-facts").press_sequentially("写了半天")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    page.click("text=放回", no_wait_after=True)
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    assert page.input_value("#f-facts") == "写了半天"
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("text=放回", no_wait_after=True)
+    page.wait_for_url("**/inbox*")
 
 
 def test_the_diagram_is_drawn_with_its_marks(page: Page, site: str, petition: InboxItem):
@@ -85,10 +109,20 @@ def test_the_diagram_is_drawn_with_its_marks(page: Page, site: str, petition: In
     expect(page.locator(".diagram-legend")).to_contain_text("办理中")
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_no_page_is_wider_than_the_window(page: Page, site: str, petition: InboxItem, width: int):
+def test_no_page_is_wider_than_the_window(
+    page: Page, site: str, petition: InboxItem, width: int, language: str
+):
     page.set_viewport_size({"width": width, "height": 800})
-    addresses = ("/inbox?tab=queue", "/cases", "/register", f"/tasks/{petition.id}")
+    page.goto(f"{site}/inbox?lang={language}")
+    addresses = (
+        "/inbox?tab=queue",
+        "/cases",
+        "/register",
+        "/register/petition",
+        f"/tasks/{petition.id}",
+    )
     for address in (*addresses, f"/cases/{petition.case_no}", "/login"):
         page.goto(site + address)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")

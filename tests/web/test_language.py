@@ -106,7 +106,7 @@ def test_an_english_page_has_no_chinese_but_what_the_procedures_and_people_wrote
 
 
 def test_english_messages_stand_at_english_forms(lin: Visitor):
-    lin.open("/register?lang=en").press("Register", expect=422)
+    lin.open("/register/petition?lang=en").press("Register", expect=422)
     assert "Fill in this field." in lin.summary()["#f-title"]
 
 

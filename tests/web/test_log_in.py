@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
+from lxml import html
 
 from engine import commands as c
 from engine.execute import Bureau
+from engine.queries import InboxItem
 from tests.web.conftest import NOW, Clock
 from tests.web.visitor import Visitor
 from web.app import create_app
@@ -92,7 +94,7 @@ def test_logging_in_never_leads_to_another_site(visitor: Visitor, wanted: str):
     page = visitor.open(f"/login?next={wanted}").page
     token = page.xpath("//input[@name='csrf_token']/@value")[0]
     data = {"csrf_token": token, "person": "lin", "next": wanted}
-    assert visitor.client.post("/login/demo", data=data).location == "/inbox"
+    assert visitor.client.post("/login/demo", data=data).location == "/"
 
 
 def test_logging_out_ends_the_session_on_the_server(app: Flask, lin: Visitor):
@@ -104,6 +106,33 @@ def test_logging_out_ends_the_session_on_the_server(app: Flask, lin: Visitor):
     assert thief.get("/inbox").location == "/login?next=/inbox"
 
 
+def test_another_person_at_the_same_browser_ends_the_session_of_the_first(app: Flask, lin: Visitor):
+    cookie = lin.client.get_cookie("anjie_session")
+    assert cookie is not None
+    lin.log_in("he")
+    thief = app.test_client()
+    thief.set_cookie("anjie_session", cookie.value)
+    assert thief.get("/inbox").location == "/login?next=/inbox"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_over_tls_every_cookie_is_for_tls_alone(app: Flask, scheme: str):
+    client = app.test_client()
+    client.get("/login?lang=zh", base_url=f"{scheme}://localhost")
+    page = client.get("/login", base_url=f"{scheme}://localhost").text
+    token = html.fromstring(page).xpath("//input[@name='csrf_token']/@value")[0]
+    data, headers = {"csrf_token": token, "person": "lin"}, {"Referer": f"{scheme}://localhost/"}
+    client.post("/login/demo", data=data, headers=headers, base_url=f"{scheme}://localhost")
+    for name in ("anjie_form", "anjie_language", "anjie_session"):
+        cookie = client.get_cookie(name)
+        assert cookie is not None
+        assert (cookie.secure, cookie.http_only, cookie.same_site) == (
+            scheme == "https",
+            True,
+            "Lax",
+        ), name
+
+
 def test_a_session_ends_after_a_day(lin: Visitor, clock: Clock):
     clock.now += timedelta(hours=23)
     lin.open("/inbox")
@@ -111,6 +140,32 @@ def test_a_session_ends_after_a_day(lin: Visitor, clock: Clock):
     clock.now += timedelta(hours=2)
     lin.open("/inbox")
     assert lin.path == "/login"
+
+
+def test_what_was_typed_while_the_session_ended_is_kept_and_sent_again(
+    lin: Visitor, petition: InboxItem, bureau: Bureau, clock: Clock
+):
+    lin.open(f"/tasks/{petition.id}").press("领取并填写")
+    clock.now += timedelta(days=2)
+    before = len(bureau.queries.history(petition.case_id))
+    lin.press("提交", {"facts": "写了\n半天的<事实>"}, expect=401)
+    assert "登录已过期" in lin.text
+    assert len(bureau.queries.history(petition.case_id)) == before
+    kept = Visitor(lin.client).log_in("lin")
+    assert kept.path == "/inbox"
+    lin.press("重新提交", expect=422)
+    assert lin.value("facts") == "写了\n半天的<事实>"
+
+
+def test_nothing_is_kept_of_a_form_that_another_site_made(app: Flask):
+    answer = app.test_client().post("/register/petition", data={"title": "来自别处"})
+    assert answer.status_code == 400
+    assert "来自别处" not in answer.text
+
+
+def test_whoever_only_oversees_begins_at_the_cases(visitor: Visitor):
+    visitor.log_in("tan")
+    assert visitor.path == "/cases"
 
 
 def test_the_database_keeps_no_token(lin: Visitor, bureau: Bureau):

@@ -76,7 +76,10 @@ def system_node() -> Path | None:
     node = shutil.which("node")
     if not node or not shutil.which("npm"):
         return None
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    try:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    except OSError:  # a file of that name which this machine cannot execute
+        return None
     return Path(node) if suits(version.stdout) else None
 
 
@@ -90,8 +93,10 @@ def build() -> None:
     node, npm = _toolchain()
     wanted = digest(FRONTEND / name for name in (".npmrc", "package.json", "package-lock.json"))
     if not _PACKAGES_FROM.is_file() or _PACKAGES_FROM.read_text() != wanted:
+        _PACKAGES_FROM.unlink(missing_ok=True)
         _run([*npm, "ci", "--ignore-scripts", "--include=dev"], node)
         _PACKAGES_FROM.write_text(wanted)
+    _BUILT_FROM.unlink(missing_ok=True)
     _run([str(node), str(_PACKAGES / "vite" / "bin" / "vite.js"), "build"], node)
     _BUILT_FROM.write_text(digest(sources()))
 

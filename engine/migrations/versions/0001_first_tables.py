@@ -104,7 +104,8 @@ def upgrade() -> None:
     sa.Column('instance_no', sa.Integer(), nullable=True),
     sa.Column('element', sa.String(length=128), nullable=True),
     sa.Column('payload', sa.Text(), nullable=True),
-    sa.Column('salt', sa.LargeBinary(length=16), nullable=False),
+    sa.Column('payload_hash', sa.LargeBinary(length=32), nullable=False),
+    sa.Column('salt', sa.LargeBinary(length=16), nullable=True),
     sa.Column('prev_hash', sa.LargeBinary(length=32), nullable=False),
     sa.Column('hash', sa.LargeBinary(length=32), nullable=False),
     sa.PrimaryKeyConstraint('case_id', 'seq', name=op.f('pk_history_event'))
@@ -113,6 +114,7 @@ def upgrade() -> None:
     sa.Column('case_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('actor', sa.String(length=64), nullable=False),
     sa.Column('key', sa.String(length=128), nullable=False),
+    sa.Column('command', sa.LargeBinary(length=32), nullable=False),
     sa.PrimaryKeyConstraint('case_id', 'actor', 'key', name=op.f('pk_idempotency'))
     )
     with op.batch_alter_table('idempotency', schema=None) as batch_op:

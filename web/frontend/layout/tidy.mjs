@@ -10,6 +10,7 @@
  * The same file always gives the same result. Exit 0: all hard checks hold; 1: some do not, or a
  * file cannot be laid out (it is then left as it was); 2: wrong arguments.
  */
+import { fileURLToPath } from 'node:url';
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { drawOn, graphOf } from './bpmn.mjs';
@@ -86,4 +87,4 @@ async function main() {
 }
 
 const started = process.argv[1] && realpathSync(process.argv[1]);
-if (import.meta.filename === started) await main();
+if (fileURLToPath(import.meta.url) === started) await main();

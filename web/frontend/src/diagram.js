@@ -60,7 +60,7 @@ function addMarks(viewer, marks) {
     canvas.addMarker(id, `mark-${mark}`);
     if (shape.waypoints) continue;
     const symbol = element("span", `mark mark-${mark}`, SYMBOLS[mark]);
-    const label = [shape.businessObject.name, words[mark]].filter(Boolean).join("：");
+    const label = [shape.businessObject.name, words[mark]].filter(Boolean).join(words === WORDS.en ? ": " : "：");
     symbol.setAttribute("role", "img");
     symbol.setAttribute("aria-label", label);
     symbol.title = label;

@@ -1,3 +1,4 @@
+// Asks before what was typed is lost, by releasing the task too, and:
 // Shows and hides what follows from a choice at once. Without JavaScript a button beneath the
 // choice does it; either way the server says what the form shows, and what was typed stays.
 const fields = document.querySelector("form .form-fields[data-controls]");
@@ -44,3 +45,12 @@ if (controls.size) {
     if (wanted && mine === latest) reconcile(wanted);
   });
 }
+
+// "Release" has a form of its own: to the typed text it is leaving.
+const typedIn = fields?.closest("form");
+let typed = false;
+typedIn?.addEventListener("input", () => (typed = true));
+typedIn?.addEventListener("submit", () => (typed = false));
+window.addEventListener("beforeunload", (event) => {
+  if (typed) event.preventDefault();
+});

@@ -25,9 +25,16 @@ function move(step) {
   rows[at].querySelector(".row-link").focus();
 }
 
+// In a list only the marked row is meant; on a task's page its one form.
 function submit(ending) {
-  const scope = rows[at] ?? document;
-  scope.querySelector(`form[action$="${ending}"]`)?.requestSubmit();
+  const scope = rows.length ? rows[at] : document;
+  scope?.querySelector(`form[action$="${ending}"]`)?.requestSubmit();
+}
+
+function search() {
+  const box = document.querySelector('input[type="search"]');
+  box?.focus();
+  box?.select();
 }
 
 function showKeys() {
@@ -55,7 +62,7 @@ const ACTS = {
   k: () => move(-1),
   c: () => submit("/claim"),
   u: () => submit("/release"),
-  "/": () => document.querySelector('input[type="search"]')?.focus(),
+  "/": search,
   "?": showKeys,
 };
 

@@ -95,12 +95,15 @@ export function* pairs(items) {
 }
 
 /** Does a piece, aslant or not, enter a box? @param {Piece} piece @param {Box} box */
-export function runsInto({ a, b }, box) {
-  const steps = Math.ceil(Math.max(Math.abs(b[0] - a[0]), Math.abs(b[1] - a[1])) / 2) || 1;
-  for (let k = 0; k <= steps; k++) {
-    const x = a[0] + ((b[0] - a[0]) * k) / steps;
-    const y = a[1] + ((b[1] - a[1]) * k) / steps;
-    if (x > box.x && x < box.x + box.w && y > box.y && y < box.y + box.h) return true;
-  }
-  return false;
+export function runsInto({ a, b }, { x, y, w, h }) {
+  const [fromX, toX] = within(a[0], b[0], x, x + w);
+  const [fromY, toY] = within(a[1], b[1], y, y + h);
+  return Math.max(0, fromX, fromY) < Math.min(1, toX, toY);
+}
+
+/** The part of the way from `a` to `b`, as shares of it, that lies between `low` and `high`. */
+function within(a, b, low, high) {
+  if (a === b) return a > low && a < high ? [0, 1] : [1, 0];
+  const [first, last] = a < b ? [low, high] : [high, low];
+  return [(first - a) / (b - a), (last - a) / (b - a)];
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check, hardRules } from '../check.mjs';
 import { limits } from '../checks/limits.mjs';
+import { runsInto } from '../checks/scene.mjs';
 import { diagramElements } from '../bpmn.mjs';
 import { moddle, parse } from '../xml.mjs';
 import { drawn } from './samples.mjs';
@@ -117,6 +118,27 @@ test('one soft finding is no harm, two are', async () => {
   LABORIOUS.elements(two);
   LABORIOUS.aspect(two);
   assert.equal(check(two.definitions).ok, false);
+});
+
+test('a flow runs into a box when it has a part inside', () => {
+  const box = { x: 10, y: 10, w: 20, h: 10 };
+  const runs = (...ends) => runsInto({ a: ends[0], b: ends[1] }, box);
+  assert.ok(runs([0, 15], [40, 15]));
+  assert.ok(runs([40, 15], [0, 15]));
+  assert.ok(runs([15, 12], [15, 13]));
+  assert.ok(runs([9.5, 11], [11, 9.5]), 'across a corner');
+  assert.ok(!runs([8, 11], [11, 8]), 'past a corner');
+  assert.ok(!runs([0, 10], [40, 10]), 'along the border');
+  assert.ok(!runs([0, 15], [10, 15]), 'up to the border');
+  assert.ok(!runsInto({ a: [0, 15], b: [40, 15] }, { ...box, w: -2 }), 'nothing is left of the box');
+});
+
+test('a flow drawn far away is judged at once', async () => {
+  const { definitions, edge } = await specimen();
+  edge('Flow_1').waypoint[1].x = 1e12;
+  const started = performance.now();
+  assert.equal(check(definitions).ok, false);
+  assert.ok(performance.now() - started < 5000);
 });
 
 test('an annotation on a shape is found', async () => {
