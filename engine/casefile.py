@@ -226,11 +226,14 @@ class Case:
         return end_of_day(date.fromisoformat(clock[which])) if clock else None
 
     def _warn(self, keys: str, days: Any) -> datetime | None:
-        """0:00 local time, `days` calendar days before the legal due date."""
+        """0:00 local time, `days` calendar days before the legal due date; null once that day
+        is past: who begins later is not told how much time there was."""
         clock = self.running_clock(keys)
         if clock is None:
             return None
         day = date.fromisoformat(clock["legal_due"]) - timedelta(days=int(days))
+        if day < self.moment.today:
+            return None
         return datetime.combine(day, time(), SHANGHAI)
 
     def compute_clock(self, key: str, clock: Mapping[str, Any]) -> Due | None:

@@ -97,7 +97,7 @@ def _stage_changed(rows: Rows, e: Mapping[str, Any], at: str) -> None:
 
 @_applies("organisation_set")
 def _organisation_set(rows: Rows, e: Mapping[str, Any], at: str) -> None:
-    if e["key"] in ("office", "unit", "accused"):
+    if e["key"] in ("office", "receiver", "unit", "accused"):
         rows.patch_case({f"org_{e['key']}": e["organisation"]})
 
 

@@ -283,7 +283,7 @@ class Queries(Lookups):
         if row.org_accused in person.organisations:
             raise NotFound(f"There is no case {case_id}; check the number.")
         seen = self._oversees(person)
-        if seen is None or {row.org_office, row.org_unit} & seen:
+        if seen is None or {row.org_office, row.org_receiver, row.org_unit} & seen:
             return
         h, w = store.history_event, store.work_item
         acted = select(h.c.seq).where(h.c.case_id == case_id, h.c.actor == person.id).limit(1)
@@ -342,13 +342,11 @@ class Queries(Lookups):
         )
         seen = self._oversees(person)
         if seen is not None:
-            mine = sorted(seen)
+            mine, places = sorted(seen), (f.c.org_office, f.c.org_receiver, f.c.org_unit)
             acted = select(store.history_event.c.case_id).where(
                 store.history_event.c.actor == person.id
             )
-            statement = statement.where(
-                or_(f.c.org_office.in_(mine), f.c.org_unit.in_(mine), f.c.id.in_(acted))
-            )
+            statement = statement.where(or_(*(at.in_(mine) for at in places), f.c.id.in_(acted)))
         if text:
             statement = statement.where(_contains(text))
         if status:

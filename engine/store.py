@@ -79,11 +79,13 @@ case_file = Table(
     Column("stage", String(64), nullable=False, server_default=""),
     Column("received_on", Day),
     Column("org_office", String(64)),
+    Column("org_receiver", String(64)),
     Column("org_unit", String(64)),
     Column("org_accused", String(64)),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Index("ix_case_file_open", "org_office", "opened_at"),
+    Index("ix_case_file_receiver", "org_receiver", "opened_at"),
     Index("ix_case_file_unit", "org_unit", "opened_at"),
     Index("ix_case_file_opened", "opened_at", "id"),
 )

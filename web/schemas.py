@@ -124,6 +124,7 @@ class CaseRowSchema(ma.Schema):
     stage = ma.fields.String(required=True)
     received_on = ma.fields.String(required=True, allow_none=True)
     org_office = ma.fields.String(required=True, allow_none=True)
+    org_receiver = ma.fields.String(required=True, allow_none=True)
     org_unit = ma.fields.String(required=True, allow_none=True)
     opened_at = ma.fields.String(required=True)
     closed_at = ma.fields.String(required=True, allow_none=True)

@@ -36,7 +36,7 @@ MAX_PATTERN = 200
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,79}")
 _KEY = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_KEY - 1}}}")
-_SOURCE = re.compile(r"organisations:(\*|[a-z_]+)|codes:[a-z0-9_]+")
+_SOURCE = re.compile(r"organisations:(\*|[a-z_]+(\|[a-z_]+)*)|codes:[a-z0-9_]+")
 # Names that mean something else inside an expression (FEEL's words; `value` is this field's).
 _TAKEN = frozenset(
     {"value", "item", "and", "or", "not", "in", "if", "then", "else", "for", "return", "some"}

@@ -167,6 +167,22 @@ def test_an_accusation_is_closed_to_the_accused(demo: Bureau) -> None:
             demo.queries.case(row.id, clerk)
 
 
+def test_whoever_received_a_matter_first_still_sees_what_was_passed_on(demo: Bureau) -> None:
+    f = store.case_file.c
+    passed_on = [
+        row.id
+        for row in rows(demo, f.id, f.org_receiver, f.org_unit)
+        if row.org_receiver == "shi_zrzy" and row.org_unit not in (None, "shi_zrzy")
+    ]
+    assert passed_on
+    colleague = demo.queries.person("yao")
+    seen = {row["id"] for row in demo.queries.cases(colleague).items}
+    for case_id in passed_on:
+        assert all(row["actor"] != "yao" for row in demo.queries.history(case_id))
+        assert demo.queries.case(case_id, colleague).row["id"] == case_id
+        assert case_id in seen
+
+
 def test_everybody_logs_in_with_the_demo_s_password(demo: Bureau) -> None:
     for person in demo.queries.people():
         assert PasswordHasher().verify(demo.queries.password_hash(person.id) or "", PASSWORD)

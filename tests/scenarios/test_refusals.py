@@ -140,6 +140,17 @@ def test_an_accusation_never_reaches_the_accused(filled: dict[str, Any], wrong: 
     assert found == wrong
 
 
+def test_the_accused_organ_is_consulted_by_nobody() -> None:
+    """Regulation art. 30, third paragraph."""
+    for organ, wrong in (("receiver", False), ("accused", True)):
+        known, organs = {"accused": "accused"}, ["other", organ]
+        found = refused("processing", "handling_assign", {"assist_orgs": organs}, {**known})
+        assert ("assist_orgs" in found) == wrong
+        rows = [{"organ": organ, "opinion": "不属本机关"} for organ in organs]
+        found = refused("transfer", "jurisdiction_consult", {"organs_involved": rows}, {**known})
+        assert ("organs_involved" in found) == wrong
+
+
 @pytest.mark.parametrize("received", ["2026-04-20", "2026-04-17"])
 def test_on_the_spot_is_on_the_day_of_receipt(received: str) -> None:
     """Regulation art. 23, second paragraph."""

@@ -33,6 +33,7 @@ def upgrade() -> None:
     sa.Column('stage', sa.String(length=64), server_default='', nullable=False),
     sa.Column('received_on', sa.String(length=10), nullable=True),
     sa.Column('org_office', sa.String(length=64), nullable=True),
+    sa.Column('org_receiver', sa.String(length=64), nullable=True),
     sa.Column('org_unit', sa.String(length=64), nullable=True),
     sa.Column('org_accused', sa.String(length=64), nullable=True),
     sa.Column('opened_at', sa.String(length=32), nullable=False),
@@ -43,6 +44,7 @@ def upgrade() -> None:
     with op.batch_alter_table('case_file', schema=None) as batch_op:
         batch_op.create_index('ix_case_file_open', ['org_office', 'opened_at'], unique=False)
         batch_op.create_index('ix_case_file_opened', ['opened_at', 'id'], unique=False)
+        batch_op.create_index('ix_case_file_receiver', ['org_receiver', 'opened_at'], unique=False)
         batch_op.create_index('ix_case_file_unit', ['org_unit', 'opened_at'], unique=False)
 
     op.create_table('case_state',
@@ -302,6 +304,7 @@ def downgrade() -> None:
     op.drop_table('case_state')
     with op.batch_alter_table('case_file', schema=None) as batch_op:
         batch_op.drop_index('ix_case_file_unit')
+        batch_op.drop_index('ix_case_file_receiver')
         batch_op.drop_index('ix_case_file_opened')
         batch_op.drop_index('ix_case_file_open')
 
