@@ -382,7 +382,8 @@ def _bare(name: str) -> str:
 
 
 def _assignments(text: str, day: Any) -> dict[str, Any]:
-    """`字段=值；字段=值`: numbers, true/false, `第N日`, [lists] and texts."""
+    """`字段=值；字段=值`: numbers, true/false, `第N日`, [lists] and texts, which may be
+    quoted so that `"6"` is no number."""
     values: dict[str, Any] = {}
     for part in re.split(r"[；;]", text):
         if not part.strip():
@@ -403,6 +404,8 @@ def _value(text: str, day: Any) -> Any:
         return [part.strip() for part in re.split(r"[,，]", text[1:-1]) if part.strip()]
     if re.fullmatch(r"-?\d{1,9}", text):
         return int(text)
+    if quoted := re.fullmatch(r'["“](.*)["”]', text):
+        return quoted[1]
     return text
 
 

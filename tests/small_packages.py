@@ -62,8 +62,8 @@ def clean_files() -> dict[str, str]:
         '<exclusiveGateway id="which" name="往哪去？" default="flow_which_split_5">'
         f"{basis}</exclusiveGateway>"
         '<eventBasedGateway id="race"/>'
-        '<intermediateCatchEvent id="reply" name="来文">'
-        f"{properties(legalBasis=WHY, form='small_reply')}{_message('reply', 'm_reply')}"
+        '<intermediateCatchEvent id="answer" name="来文">'
+        f"{properties(legalBasis=WHY, form='small_answer')}{_message('answer', 'm_answer')}"
         "</intermediateCatchEvent>"
         '<intermediateCatchEvent id="tired" name="满3日">'
         f"{basis}{_timer('tired', 'P3D', 'timeDuration')}</intermediateCatchEvent>"
@@ -83,9 +83,9 @@ def clean_files() -> dict[str, str]:
         ("decide", "which"),
         ("which", "split"),
         ("which", "race", 'route = "wait"'),
-        ("race", "reply"),
+        ("race", "answer"),
         ("race", "tired"),
-        ("reply", "mark"),
+        ("answer", "mark"),
         ("tired", "mark"),
         ("split", "one"),
         ("split", "two"),
@@ -105,11 +105,11 @@ def clean_files() -> dict[str, str]:
     ) + flows(("inner_begin", "inner_ask"), ("inner_ask", "inner_end"))
     drawn = small_package(body)["small.bpmn"]
     return {
-        "small.bpmn": drawn.replace("<process ", '<message id="m_reply" name="reply"/><process '),
+        "small.bpmn": drawn.replace("<process ", '<message id="m_answer" name="answer"/><process '),
         "inner.bpmn": small_package(inner, key="inner")["inner.bpmn"],
         "small_start.form": form("small_start", _text("title", "标题"), _orgs()),
         "small_ask.form": form("small_ask", _ways()),
-        "small_reply.form": form("small_reply", _text("reply_text", "来文"), _rows()),
+        "small_answer.form": form("small_answer", _text("answer_text", "来文"), _rows()),
         "inner_ask.form": form("inner_ask", _text("found", "答复", routing="true")),
         "small.dmn": TABLE,
         "letters/D06.html": "<!doctype html><title>函</title><p>{{ case.case_no }}</p>",

@@ -58,7 +58,7 @@ TASK = '<userTask id="one" name="核对材料">'
 SERVICE = '<serviceTask id="alone" name="孤立"/>'
 GATE = '<exclusiveGateway id="gate" name="再来？" default="f_on"/>'
 TIRED = f'<timerEventDefinition id="tired_d">{wait("P3D")}</timerEventDefinition>'
-REPLY = '<messageEventDefinition id="reply_d" messageRef="m_reply"/>'
+ANSWER = '<messageEventDefinition id="answer_d" messageRef="m_answer"/>'
 START = prop("startClock", "handle") + prop("clockStart", "date(received_on)")
 OFFICE = prop("organisation", "office")
 DUE = "due(&quot;handle&quot;)"
@@ -141,8 +141,8 @@ STRUCTURE: Mapping[str, tuple[str | None, tuple[Change, ...]]] = {
         "race",
         (small(flow("flow_race_tired_8", "race", "tired").replace("/>", "></sequenceFlow>"), ""),),
     ),
-    "event_gateway_timers": ("race", (small(REPLY, TIRED.replace("tired", "reply")),)),
-    "message_twice": ("reply", (small(TIRED, REPLY.replace("reply_d", "tired_d")),)),
+    "event_gateway_timers": ("race", (small(ANSWER, TIRED.replace("tired", "answer")),)),
+    "message_twice": ("answer", (small(TIRED, ANSWER.replace("answer_d", "tired_d")),)),
     "gateway_useless": ("gate", before_call('<exclusiveGateway id="gate"/>', "gate")),
     "join_stuck": (
         "join",
@@ -163,7 +163,7 @@ STRUCTURE: Mapping[str, tuple[str | None, tuple[Change, ...]]] = {
     ),
     "timer_missing": ("tired", (small(">P3D<", "><"),)),
     "timer_value": ("tired", (small(">P3D<", ">P1M<"),)),
-    "message_missing": ("reply", (small(' name="reply"', ""),)),
+    "message_missing": ("answer", (small(' name="answer"', ""),)),
     "multi_instance": (
         "inner_ask",
         (inner("<loopDataInputRef>orgs</loopDataInputRef>", ""),),
@@ -208,8 +208,8 @@ REFERENCES: Mapping[str, tuple[str | None, tuple[Change, ...]]] = {
         (Change("small_start.form", "organisations:unit", "codes:units"),),
     ),
     "prefill_unknown": (
-        "small_reply",
-        (Change("small_reply.form", '"prefill": "claims"', '"prefill": "claim"'),),
+        "small_answer",
+        (Change("small_answer.form", '"prefill": "claims"', '"prefill": "claim"'),),
     ),
     "legal_basis": ("which", (small(f"{PLAIN}>{BASIS}", f"{PLAIN}>"),)),
 }
