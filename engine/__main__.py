@@ -181,7 +181,9 @@ def worker() -> None:
 
     from engine.worker import Worker
 
-    running = Worker(open_bureau(), instance_folder())
+    bureau = open_bureau()
+    bureau.queries.check()
+    running = Worker(bureau, instance_folder())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     click.echo("worker running", err=True)

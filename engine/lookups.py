@@ -25,15 +25,15 @@ class Lookups:
         self._database, self._library = database, library
 
     def _all(self, statement: Any) -> Sequence[Row[Any]]:
-        with self._connection() as connection:
+        with self.connection() as connection:
             return connection.execute(statement).all()
 
     def _first(self, statement: Any) -> Row[Any] | None:
-        with self._connection() as connection:
+        with self.connection() as connection:
             return connection.execute(statement).first()
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Connection]:
         """Raises StoreUnusable when the database does not answer."""
         try:
             with self._database.connect() as connection:
@@ -43,7 +43,7 @@ class Lookups:
 
     def check(self) -> None:
         """Raises StoreUnusable, saying what to do, unless this program can use the database."""
-        store.check(self._database)
+        store.check(self._database, to_write=True)
 
     def definitions(self, known: Mapping[str, int]) -> Iterable[tuple[Package, int]]:
         """Deployed packages newer than the known version of each, oldest first."""
@@ -239,5 +239,5 @@ class Lookups:
     def failed_log_ins(self, name: str, since: datetime) -> int:
         t = store.log_in_failure
         statement = select(func.count()).where(t.c.name == name, t.c.at >= instant(since))
-        with self._connection() as connection:
+        with self.connection() as connection:
             return int(connection.execute(statement).scalar_one())

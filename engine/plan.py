@@ -192,7 +192,8 @@ def _write_sqlite(connection: sqlite3.Connection, plan: Plan) -> int | None:
         cursor.execute("COMMIT" if seq is not None else "ROLLBACK")
         return seq
     except BaseException:
-        cursor.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            cursor.execute("ROLLBACK")
         raise
     finally:
         cursor.close()

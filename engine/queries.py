@@ -197,7 +197,7 @@ class Queries(Lookups):
         """How many items are `mine` and in the `queue`, counted up to COUNT_CAP."""
         w, f = store.work_item, store.case_file
         counts = {}
-        with self._connection() as connection:
+        with self.connection() as connection:
             for tab in ("mine", "queue"):
                 capped = (
                     select(w.c.case_id)

@@ -115,7 +115,7 @@ def _fault(step: Step) -> Fault:
 def verify_chain(bureau: Bureau, case_id: int) -> Fault | None:
     """Positions, links and hashes of a case's history against its stored head."""
     h, f = store.history_event, store.case_file
-    with bureau.database.connect() as connection:
+    with bureau.queries.connection() as connection:
         rows = connection.execute(select(h).where(h.c.case_id == case_id).order_by(h.c.seq)).all()
         case = connection.execute(select(f.c.seq, f.c.head).where(f.c.id == case_id)).one()
     prev = GENESIS
@@ -175,7 +175,7 @@ def _verify_numbers(bureau: Bureau) -> Fault | None:
     statement = (
         select(n.c.value, f.c.id).select_from(n.outerjoin(f, f.c.id > 0)).where(n.c.name == "case")
     )
-    with bureau.database.connect() as connection:
+    with bureau.queries.connection() as connection:
         rows = connection.execute(statement).all()
     last = rows[0].value if rows else 0
     found = sorted(row.id for row in rows if row.id is not None)
@@ -230,7 +230,7 @@ def _tables(case_id: int) -> tuple[Table, ...]:
 def stored_rows(bureau: Bureau, case_id: int) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
     """The rows of a case by table and key, without the worker's own columns."""
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
-    with bureau.database.connect() as connection:
+    with bureau.queries.connection() as connection:
         for table in _tables(case_id):
             keys = [c.name for c in table.primary_key.columns if c.name != "case_id"]
             mine = [] if case_id == BUREAU else [table.c.case_id == case_id]

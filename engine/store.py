@@ -320,12 +320,20 @@ def open_database(url: str, pool_size: int = 8) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+        kind = parsed.get_backend_name()
+    except (ArgumentError, ValueError):  # its port may be no number
+        kind = ""
+    if kind == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise StoreUnusable(
-            f"DATABASE_URL «{url}» is no database address; expected sqlite:///FILE or "
-            "postgresql://USER@HOST/NAME."
-        ) from None
-    if parsed.get_backend_name() == "postgresql":
+            "DATABASE_URL names no file, so nothing would be kept; expected sqlite:///FILE."
+        )
+    if kind not in ("postgresql", "sqlite"):
+        # The address itself is not told: a password may stand in it.
+        raise StoreUnusable(
+            "DATABASE_URL is no address of a database that Anjie can use; expected "
+            "sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
+    if kind == "postgresql":
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             isolation_level="AUTOCOMMIT",
@@ -336,7 +344,7 @@ def open_database(url: str, pool_size: int = 8) -> Engine:
                 "options": "-c jit=off",
             },
         )
-    engine = create_engine(parsed, isolation_level="AUTOCOMMIT")
+    engine = create_engine(parsed.set(drivername="sqlite", query={}), isolation_level="AUTOCOMMIT")
     event.listen(engine, "connect", _sqlite_pragmas)
     return engine
 
@@ -365,14 +373,21 @@ def _alembic(engine: Engine) -> Config:
 def upgrade(engine: Engine) -> None:
     """Create or migrate the tables. Raises StoreUnusable for a newer or broken database."""
     check(engine, allow_older=True)
-    alembic.upgrade(_alembic(engine), "head")
+    try:
+        alembic.upgrade(_alembic(engine), "head")
+    except DBAPIError as error:
+        name = engine.url.render_as_string(hide_password=True)
+        raise StoreUnusable(
+            f"The tables cannot be made in {name} ({str(error.orig).splitlines()[0]}). Make room "
+            "or give the right to write, or choose a database that holds nothing else."
+        ) from None
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     alembic.downgrade(_alembic(engine), revision)
 
 
-def check(engine: Engine, allow_older: bool = False) -> None:
+def check(engine: Engine, allow_older: bool = False, to_write: bool = False) -> None:
     """Raises StoreUnusable, saying what to do, unless this program can use the database."""
     known = [s.revision for s in ScriptDirectory.from_config(_alembic(engine)).walk_revisions()]
     name = engine.url.render_as_string(hide_password=True)
@@ -381,10 +396,16 @@ def check(engine: Engine, allow_older: bool = False) -> None:
             found = MigrationContext.configure(connection).get_current_revision()
             if engine.dialect.name == "sqlite":
                 connection.execute(text("SELECT count(*) FROM sqlite_master")).all()
+                if to_write and found:
+                    connection.execute(text("BEGIN IMMEDIATE"))
+                    # Only a write finds out: SQLite lets a read-only file begin a transaction.
+                    connection.execute(text("UPDATE alembic_version SET version_num=version_num"))
+                    connection.execute(text("ROLLBACK"))
     except DBAPIError as error:
         raise StoreUnusable(
-            f"The database {name} cannot be read ({str(error.orig).splitlines()[0]}). Restore it "
-            "from a backup, or set DATABASE_URL to another one."
+            f"The database {name} cannot be used ({str(error.orig).splitlines()[0]}). See that "
+            "it is there and this user may write it, restore it from a backup, or set "
+            "DATABASE_URL to another one."
         ) from None
     if found is not None and found not in known:
         raise StoreUnusable(

@@ -57,7 +57,11 @@ def run_check(paths: Sequence[Path], default: Path, only: str | None, lang: Lang
     checked = Checked(lang)
     for path in paths:
         try:
-            _check(select(path, default), checked, only)
+            selection = select(path, default)
+            if not selection.files:
+                zh, en = "这里没有可以检查的文件。", "There is nothing here to check."
+                _tell(checked, path, "nothing", zh if lang == "zh" else en)
+            _check(selection, checked, only)
         except InvalidDefinition as error:
             for problem in error.problems:
                 checked.found[str(path), problem] = None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, create_engine, inspect
 
 from engine import store
 from engine.errors import StoreUnusable
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path, content:
     for use in (store.check, store.upgrade):
         with pytest.raises(StoreUnusable) as refused:
             use(engine)
-        assert "cannot be read" in one_line(refused)
+        assert "cannot be used" in one_line(refused)
     assert path.read_bytes() == content
 
 
@@ -93,7 +93,7 @@ def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     engine = store.open_database(f"sqlite:///{tmp_path}/nowhere/anjie.db")
     with pytest.raises(StoreUnusable) as refused:
         store.check(engine)
-    assert "cannot be read" in one_line(refused)
+    assert "cannot be used" in one_line(refused)
 
 
 def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
@@ -103,9 +103,25 @@ def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
     assert "secret" not in one_line(refused)
 
 
-def test_an_address_that_is_none_is_told() -> None:
-    with pytest.raises(StoreUnusable, match="expected sqlite:///FILE"):
-        store.open_database("not an address")
+@pytest.mark.parametrize(
+    "address",
+    ["not an address", "mysql://u:secret@h/n", "postgresql://u:secret@h:port/n", "sqlite://"],
+)
+def test_an_address_of_no_usable_database_is_told_without_its_password(address: str) -> None:
+    with pytest.raises(StoreUnusable, match="expected sqlite:///FILE") as refused:
+        store.open_database(address)
+    assert "secret" not in one_line(refused)
+
+
+def test_a_file_that_may_not_be_written_is_told(tmp_path: Path) -> None:
+    """By SQLite's own read-only mode, since a file's rights do not bind root."""
+    store.upgrade(store.open_database(f"sqlite:///{tmp_path}/anjie.db"))
+    address = f"sqlite:///file:{tmp_path}/anjie.db?mode=ro&uri=true"
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    store.check(engine)
+    with pytest.raises(StoreUnusable) as refused:
+        store.check(engine, to_write=True)
+    assert "cannot be used" in one_line(refused)
 
 
 def test_creating_a_bureau_twice_makes_one(empty: Engine) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import event, select
 
 from engine import commands as c
 from engine import store
-from engine.bench.steps import VALUES, start_cases
+from engine.bench.steps import VALUES, bench_steps, start_cases
 from engine.commands import ItemId
 from engine.execute import Bureau
 from engine.replay import verify_case
@@ -116,3 +116,18 @@ def memory_of(bureau: Bureau, case_id: int) -> float:
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return used / len(kept)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_the_bench_reports_floor_and_durable_of_both_databases() -> None:
+    told: list[str] = []
+    report = bench_steps(0.04, told.append)
+    assert told == ["sqlite: 80 steps", "postgresql: 80 steps"]
+    assert report["memory_of_a_live_case_bytes"] < 64 * 1024
+    for database in ("sqlite", "postgresql"):
+        found = report[database]
+        ratio = found["floor_steps_per_s"] / found["durable_steps_per_s"]
+        assert found["floor_by_durable"] == pytest.approx(ratio, abs=0.05)
+        assert 0 < found["state_bytes"] < 2048
+    assert report["durable_steps_per_s"] == report["sqlite"]["durable_steps_per_s"]

@@ -119,7 +119,6 @@ def test_hostile_files_end_in_findings_and_never_in_a_traceback(
     assert "Traceback" not in result.output
 
 
-@needs_layout
 def test_what_is_no_definition_is_not_said_to_be_without_faults(tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("x", "utf-8")
@@ -128,6 +127,12 @@ def test_what_is_no_definition_is_not_said_to_be_without_faults(tmp_path: Path) 
     assert [p["rule"] for p in problems("/dev/null")] == ["file_kind"]
 
 
+def test_a_folder_without_definitions_is_not_said_to_be_without_faults(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x", "utf-8")
+    assert [p["rule"] for p in problems(tmp_path)] == ["nothing"]
+
+
+@needs_layout
 def test_the_layout_is_a_group_of_its_own(package: Path) -> None:
     """The small package was never drawn."""
     found = problems(package, "--only", "layout")
