@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -346,6 +347,13 @@ class _Performance:
             return
         if {_bare(name) for name in wanted} != set(found):
             raise _Failed(f"应停在：{'、'.join(wanted)}；现在停在：{'、'.join(found)}。")
+        # One name stands for all organisations of a multi-instance task, never for two tokens.
+        offered = Counter(
+            (item.name, c.ItemId.parse(item.id).instance, item.element, item.organisation)
+            for item in self._open()
+        )
+        if doubled := [name for (name, *_), count in offered.items() if count > 1]:
+            raise _Failed(f"同一个机关有两份：{'、'.join(doubled)}。")
 
     def _check_status(self, wanted: str | None) -> None:
         if wanted is None:

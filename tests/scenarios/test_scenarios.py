@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from engine.decisions.logic import Table
+from engine.queries import Queries
 from engine.scenarios import Outcome, Scenario, Stage, find_scenarios, read_scenarios
 from engine.spiff.instance import _Workflow
 from tests import support
@@ -109,6 +110,16 @@ def test_a_timer_that_does_not_fire_makes_a_scenario_fail() -> None:
     scenario = next(s for s in scenarios() if any(step.role == "时钟" for step in s.steps))
     steps = [replace(s, task="没有这个事件") if s.role == "时钟" else s for s in scenario.steps]
     assert stage().run(replace(scenario, steps=tuple(steps))).failures
+
+
+def test_a_task_that_is_there_twice_makes_a_scenario_fail() -> None:
+    """A second token in a task that the scenario names once."""
+    scenario, _ = first_with("stops")
+    begun = replace(scenario, steps=scenario.steps[:1])
+    offered = Queries.open_items
+    with patch.object(Queries, "open_items", lambda self, case: offered(self, case) * 2):
+        (failure,) = stage().run(begun).failures
+    assert "同一个机关有两份" in failure[1]
 
 
 def test_a_file_is_read_by_its_headings_and_tables(tmp_path: Path) -> None:
