@@ -38,7 +38,7 @@ START = {
     "channel": "letter",
     "received_on": TODAY,
     "title": "反映征地补偿款未到位",
-    "summary": "征地补偿款至今没有发放。",
+    "facts": "征地补偿款至今没有发放。",
     "petitioners[1].name": "李强",
     "petitioners[1].address": "东渠县河湾镇柳林村",
 }

@@ -173,7 +173,7 @@ class Desk:
             "received_on": self.now.date().isoformat(),
             "title": "反映征地补偿款未到位",
             "petitioners": [{"name": "李强", "address": "河湾镇柳林村"}],
-            "summary": "征地补偿款至今没有发放。",
+            "facts": "征地补偿款至今没有发放。",
         } | values
         command = c.StartCase("petition", given, "shi_xfj")
         return self.bureau.execute(command, "lin", self.now).case_id

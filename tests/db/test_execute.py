@@ -227,7 +227,7 @@ def test_the_same_start_twice_makes_one_case(desk: Desk, bureau: Bureau) -> None
         "received_on": "2025-09-22",
         "title": "反映噪声扰民",
         "petitioners": [{"name": "王芳", "address": "石桥镇"}],
-        "summary": "夜间施工。",
+        "facts": "夜间施工。",
     }
     command = c.StartCase("petition", values, "shi_xfj", key="once")
     first = bureau.execute(command, "lin", desk.now)
@@ -328,7 +328,7 @@ def test_an_office_looks_at_the_cases_of_its_own_area(desk: Desk, bureau: Bureau
             with pytest.raises(NotAllowed):
                 queries.case(case_id, found)
     county = {"received_on": "2025-09-22", "channel": "letter", "title": "反映道路积水"}
-    county |= {"summary": "雨天积水。", "petitioners": [{"name": "赵敏", "address": "河湾镇"}]}
+    county |= {"facts": "雨天积水。", "petitioners": [{"name": "赵敏", "address": "河湾镇"}]}
     command = c.StartCase("petition", county, "dq_xfj")
     other = bureau.execute(command, "sun", desk.now).case_id
     assert {r["id"] for r in queries.cases(queries.person("he")).items} == {case_id, other}

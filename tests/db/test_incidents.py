@@ -383,7 +383,7 @@ def test_cases_opened_at_once_get_numbers_without_a_gap(url: str, desk: Desk) ->
         ready.wait()
         values = {"channel": "letter", "received_on": "2025-09-22", "title": "反映噪声"}
         people = [{"name": "王芳", "address": "石桥镇"}]
-        values |= {"summary": "夜间施工。", "petitioners": people}  # type: ignore[dict-item]
+        values |= {"facts": "夜间施工。", "petitioners": people}  # type: ignore[dict-item]
         for number in range(5):
             command = c.StartCase("petition", values, "shi_xfj", key=f"{key}-{number}")
             own.execute(command, "lin", desk.now)

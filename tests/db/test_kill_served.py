@@ -95,7 +95,7 @@ class Clerk(threading.Thread):
     def register(self, n: int) -> None:
         title = f"第{n}件来信"
         received = {"channel": "letter", "received_on": datetime.now(UTC).date().isoformat()}
-        start = received | {"title": title, "summary": "一件事。"}
+        start = received | {"title": title, "facts": "一件事。"}
         self.ask("/cases", f"start-{n}", {"organisation": "shi_xfj", "values": start})
         found = [
             item

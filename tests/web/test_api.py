@@ -66,7 +66,7 @@ def test_a_petition_is_started_found_claimed_and_completed(api: Caller, values: 
             "channel": "letter",
             "received_on": "2025-09-20",
             "title": "从程序登记的信访",
-            "summary": "一件事。",
+            "facts": "一件事。",
         },
     }
     made = api.post("/cases", body, 201)

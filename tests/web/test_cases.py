@@ -86,7 +86,7 @@ def test_registering_a_petition_goes_straight_to_its_first_task_claimed(lin: Vis
             "received_on": "2025-09-20",
             "title": "从页面登记的信访",
             "petitioners-0-name": "李强",
-            "summary": "补偿款没有发。",
+            "facts": "补偿款没有发。",
         },
     )
     assert lin.path.startswith("/tasks/")
@@ -101,13 +101,13 @@ def test_registering_twice_with_one_page_makes_one_case_and_another_text_makes_a
         "channel": "letter",
         "received_on": "2025-09-20",
         "title": "只登记一次的信访",
-        "summary": "一件事。",
+        "facts": "一件事。",
     }
     lin.open("/register/petition").press("登记", fields)
     lin.send_again()
     lin.open("/cases?q=只登记一次的信访")
     assert len(lin.page.xpath("//tbody/tr")) == 1
-    lin.sent[1]["summary"] = "另一件事。"
+    lin.sent[1]["facts"] = "另一件事。"
     lin.send_again()
     lin.open("/cases?q=只登记一次的信访")
     assert len(lin.page.xpath("//tbody/tr")) == 2
@@ -141,7 +141,7 @@ def test_the_one_procedure_that_a_person_may_start_is_shown_at_once(visitor: Vis
             "received_on": "2025-09-22",
             "title": "直接到局里反映的信访",
             "petitioners-0-name": "李强",
-            "summary": "补偿款没有发。",
+            "facts": "补偿款没有发。",
         },
     )
     assert visitor.path.startswith("/tasks/")

@@ -83,7 +83,7 @@ def test_what_was_typed_is_not_lost_unasked(page: Page, site: str, petition: Inb
     page.goto(f"{site}/tasks/{petition.id}")
     with page.expect_navigation():
         page.click("text=领取并填写")
-    page.locator("#f-facts").press_sequentially("写了半天")
+    page.locator("#f-reasons").press_sequentially("写了半天")
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:
@@ -94,7 +94,7 @@ def test_what_was_typed_is_not_lost_unasked(page: Page, site: str, petition: Inb
     page.click("text=放回", no_wait_after=True)
     page.wait_for_timeout(300)
     assert asked == ["beforeunload"]
-    assert page.input_value("#f-facts") == "写了半天"
+    assert page.input_value("#f-reasons") == "写了半天"
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("text=放回", no_wait_after=True)
     page.wait_for_url("**/inbox*")
