@@ -54,10 +54,12 @@ class Incidents:
         by: str,
     ) -> int:
         recorded = history.command_json(command)
+        # Numbered before it is looked for: whoever holds the same command in between takes the
+        # number too, and this one is tried again.
+        number = self._lookups.next_incident(case_id)
         held = self._lookups.held_incident(case_id, actor, canonical(recorded).decode())
         told: dict[str, Any]
         if held is None:
-            number = self._lookups.next_incident(case_id)
             told = {"no": number, "actor": actor, "command": recorded, "message": fault.message}
             event: Event = ("incident_raised", {**told, "element": None})
         else:

@@ -12,7 +12,7 @@ from engine import store
 from engine.commands import ItemId
 from engine.errors import Conflict, ModelFailure, NotAllowed, StartFailed
 from engine.execute import Bureau
-from engine.queries import InboxItem
+from engine.queries import InboxItem, Queries
 from engine.replay import verify_case
 from engine.worker import fire_due_timers
 from tests.db.small import deploy, events, form, rows, seed, timer, user, waiting_timer
@@ -244,6 +244,28 @@ def test_the_same_completion_again_is_the_same_incident(desk: Desk) -> None:
         with pytest.raises(ModelFailure):
             complete(desk, item, way=way)
     assert held(desk, item.case_id) == [(3, "open"), (1, "open")]
+
+
+def test_the_same_failure_on_two_servers_at_once_is_one_incident(
+    desk: Desk, bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other server holds the command just after this one saw that nobody does."""
+    item = broken(desk, gate('way = "right"'))
+    look, looked = Queries.held_incident, []
+
+    def overtaken(self: Queries, *args: Any) -> Any:
+        found = look(self, *args)
+        looked.append(found)
+        if len(looked) == 1:
+            with pytest.raises(ModelFailure):
+                complete(desk, item, way="left")
+        return found
+
+    monkeypatch.setattr(Queries, "held_incident", overtaken)
+    with pytest.raises(ModelFailure):
+        complete(desk, item, way="left")
+    assert held(desk, item.case_id) == [(2, "open")]
+    assert verify_case(bureau, item.case_id) is None
 
 
 def test_failures_at_once_each_have_their_incident(url: str, desk: Desk, bureau: Bureau) -> None:
