@@ -126,6 +126,8 @@ def _need_clock(case: Case, element: Element, key: str) -> dict[str, Any]:
 
 
 def _issue_document(case: Case, running: Running, element: Element, kinds: str) -> None:
+    by = element.get("documentBy")
+    key = case.evaluate_on_file(by, running) if by else element.organisation or "office"
     for kind in names_in(kinds):
         no = case.documents[kind] = case.count("document")
         case.emit(
@@ -133,7 +135,7 @@ def _issue_document(case: Case, running: Running, element: Element, kinds: str) 
             no=no,
             document=kind,
             element=element.id,
-            organisation=case.organisation(element.organisation or "office", running.item),
+            organisation=case.organisation(key, running.item),
             on=today(case),
         )
 

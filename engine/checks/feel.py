@@ -21,7 +21,7 @@ from engine.spiff import ISO_LITERAL
 
 ON_FILE = (
     *("clockStart", "clockLength", "extendDays", "excludeDays"),
-    *("serveDocument", "servedOn", "serveMode", "correlationKey"),
+    *("documentBy", "serveDocument", "servedOn", "serveMode", "correlationKey"),
 )
 """Properties in FEEL, which may read the case document behind the variables."""
 _CLOCK = re.compile(r'\b(?:due|target|warn|due_date|running)\(\s*"([^"]*)"')

@@ -181,6 +181,26 @@ def test_whoever_received_a_matter_first_still_sees_what_was_passed_on(demo: Bur
         assert case_id in seen
 
 
+def test_a_proof_of_service_is_made_by_whoever_served(demo: Bureau) -> None:
+    proved = set()
+    for case_id in demo.queries.case_ids():
+        offered = {}
+        for row in demo.queries.history(case_id, limit=10_000):
+            for kind, e in row["payload"]["events"]:
+                if kind == "task_created":
+                    offered[e["instance"], e["number"]] = e["organisation"]
+                elif kind == "task_completed":
+                    server = offered[e["instance"], e["number"]]
+                elif (kind, row["type"]) != ("document_issued", "CompleteTask"):
+                    # A public notice's proof is made when its time is over, without a task.
+                    continue
+                elif e["document"] == "D18":
+                    assert e["organisation"] == server, case_id
+                    proved.add(server)
+    kinds = {o.kind for o in demo.queries.organisations().values() if o.id in proved}
+    assert kinds == {"petition_office", "unit", "township", "government"}
+
+
 def test_everybody_logs_in_with_the_demo_s_password(demo: Bureau) -> None:
     for person in demo.queries.people():
         assert PasswordHasher().verify(demo.queries.password_hash(person.id) or "", PASSWORD)
