@@ -15,10 +15,8 @@ class Access:
 
     def require_role(self, actor: str, role: str, organisation: str) -> None:
         if not self._lookups.holds(actor, role, organisation):
-            raise NotAllowed(
-                f"This act needs the role «{role}» at «{organisation}», which {actor} does not "
-                "hold. Ask whoever holds it, or the administrator."
-            )
+            # Neither role nor place: who is accused learns nothing of who looks into it.
+            raise NotAllowed("This is for a role that you do not hold. Ask whoever holds it.")
 
     def require_engine_or_role(self, actor: str, role: str) -> None:
         if actor not in (SYSTEM, TIMER) and not self._lookups.has_role(actor, role):
@@ -30,8 +28,7 @@ class Access:
         if found is None:
             raise Conflict("The task is finished or was withdrawn. Load the inbox again.")
         if not found["member"]:
-            # Neither role nor place: who is accused learns nothing of who looks into it.
-            raise NotAllowed(f"The task is for a role that {actor} does not hold.")
+            raise NotAllowed("The task is for a role that you do not hold.")
         holder = found["assignee"]
         if holder is not None and holder != actor:
             raise Conflict(f"The task is claimed by {holder}. Choose another one.")

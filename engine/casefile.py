@@ -295,8 +295,6 @@ class Case:
         """The organisation behind a key such as `unit` or `review_org` (organisations.json)."""
         if key == "item" and item is not None:
             return item
-        if key in self.organisations:
-            return self.organisations[key]
         found = self.known_organisation(key)
         if found is None:
             raise ModelFailure(

@@ -38,38 +38,30 @@ class Incidents:
     ) -> None:
         """Hold a failed command of `actor`; the same one failing again, as `by` asked, counts as
         an attempt of the incident that holds it. Raises Conflict when it could not be written."""
+        recorded = history.command_json(command)
         for _ in range(_TRIES):
+            plan = Plan(case_id, None)
+            if isinstance(command, c.FireTimer):
+                lease = {"lease_until": instant(now + _HELD)}
+                plan.patch("timer", (command.instance, command.number), lease)
+            event = self._event(case_id, recorded, actor, fault.message, by)
             with suppress(Repeated):
-                if self._record(case_id, command, actor, now, fault, by):
+                if self._write(plan, event, actor, now, "RaiseIncident"):
                     return
         raise Conflict("Others went on with this case all the while. Nothing was done; try again.")
 
-    def _record(
-        self,
-        case_id: int,
-        command: c.Command,
-        actor: str,
-        now: datetime,
-        fault: EngineError,
-        by: str,
-    ) -> int:
-        recorded = history.command_json(command)
+    def _event(
+        self, case_id: int, recorded: Mapping[str, Any], actor: str, message: str, by: str
+    ) -> Event:
         # Numbered before it is looked for: whoever holds the same command in between takes the
         # number too, and this one is tried again.
         number = self._lookups.next_incident(case_id)
         held = self._lookups.held_incident(case_id, actor, canonical(recorded).decode())
-        told: dict[str, Any]
         if held is None:
-            told = {"no": number, "actor": actor, "command": recorded, "message": fault.message}
-            event: Event = ("incident_raised", {**told, "element": None})
-        else:
-            told = {"no": held["no"], "attempts": held["attempts"] + 1, "message": fault.message}
-            event = ("incident_retried", {**told, "by": by})
-        plan = Plan(case_id, None)
-        if isinstance(command, c.FireTimer):
-            lease = {"lease_until": instant(now + _HELD)}
-            plan.patch("timer", (command.instance, command.number), lease)
-        return self._write(plan, event, actor, now, "RaiseIncident")
+            told = {"no": number, "actor": actor, "command": recorded, "message": message}
+            return "incident_raised", {**told, "element": None}
+        told = {"no": held["no"], "attempts": held["attempts"] + 1, "message": message}
+        return "incident_retried", {**told, "by": by}
 
     def resolve(self, command: c.RetryIncident, actor: str, now: datetime) -> c.Result:
         """Close an incident for whose command nothing is left to do."""

@@ -29,6 +29,9 @@ IN_THEIR_AREA = ("office_head", "joint_officer")
 """Roles that may look at the cases of the area which their organisation serves."""
 
 
+_NO_ROLE = "The case belongs to organisations in which you hold no role."
+
+
 @dataclass(frozen=True)
 class Person:
     id: str
@@ -215,18 +218,18 @@ class Queries(Lookups):
         """An open work item that the person may see. Raises NotFound or NotAllowed."""
         w, f = store.work_item, store.case_file
         row = self._first(
-            select(*w.c, f.c.case_no, f.c.title, f.c.petitioner, f.c.procedure)
+            select(*w.c, f.c.case_no, f.c.title, f.c.petitioner, f.c.procedure, f.c.org_accused)
             .join(f, f.c.id == w.c.case_id)
             .where(
                 w.c.case_id == item.case_id,
                 w.c.instance_no == item.instance,
                 w.c.number == item.number,
-                self._open_to(person),
             )
         )
         if row is None:
             raise NotFound(f"The task {item} is finished or was withdrawn; see your inbox.")
-        if row.assignee != person.id and (row.role, row.organisation) not in person.roles:
+        mine = row.assignee == person.id or (row.role, row.organisation) in person.roles
+        if not mine or row.org_accused in person.organisations:
             raise NotAllowed("The task is for a role that you do not hold.")
         return _inbox_item(row)
 
@@ -281,7 +284,8 @@ class Queries(Lookups):
     def _require_sight(self, case_id: int, row: Row[Any], person: Person) -> None:
         """Who may look: overseers, the case's organisations, whoever has or had a task in it."""
         if row.org_accused in person.organisations:
-            raise NotFound(f"There is no case {case_id}; check the number.")
+            # The words for any case of others: who is accused learns nothing from the answer.
+            raise NotAllowed(_NO_ROLE)
         seen = self._oversees(person)
         if seen is None or {row.org_office, row.org_receiver, row.org_unit} & seen:
             return
@@ -294,7 +298,7 @@ class Queries(Lookups):
             m.c.case_id == case_id, m.c.organisation.in_(sorted(person.organisations))
         )
         if not any(self._first(s) is not None for s in (acted, offered, expected.limit(1))):
-            raise NotAllowed("The case belongs to organisations in which you hold no role.")
+            raise NotAllowed(_NO_ROLE)
 
     def _oversees(self, person: Person) -> frozenset[str] | None:
         """The organisations whose cases the person may look at; None where it is all of them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,8 +115,7 @@ def answer_for(error: errors.EngineError) -> Answer:
     return ANSWERS[errors.ModelFailure]
 
 
-def _engine_error(raised: errors.EngineError) -> Body:
-    error = _discreet(raised)
+def _engine_error(error: errors.EngineError) -> Body:
     answer = answer_for(error)
     fields = getattr(error, "fields", {})
     if _wants_json():
@@ -131,36 +129,8 @@ _OF_THE_MODEL = tuple(ANSWERS[kind] for kind in (errors.ModelFailure, errors.Sta
 """What failed here only the engine's own sentence says, to whoever keeps the procedure."""
 
 
-def _discreet(error: errors.EngineError) -> errors.EngineError:
-    """The same answer whether a case is another organisation's or an accusation of one's own
-    (art. 30, third paragraph): nobody learns from it that they are accused, or who looks into it.
-    """
-    given = request.view_args or {}
-    if g.get("person") is None:
-        return error
-    if isinstance(error, errors.NotFound) and _is_closed_to_me(given):
-        error = errors.NotAllowed("The case belongs to organisations in which you hold no role.")
-    item = given.get("item")
-    unseen = isinstance(item, ItemId) and not _sees(item.case_id)
-    if isinstance(error, errors.NotAllowed) and (unseen or request.endpoint in _AIMED):
-        error = errors.NotAllowed("This is for a role that you do not hold.")
-    return error
-
-
 _AIMED = ("api.deliver", "api.MessageForm", "cases.deliver", "cases.message")
 """Where an act is asked for by the address of what waits for it."""
-
-
-def _is_closed_to_me(given: Mapping[str, Any]) -> bool:
-    """Whether what was asked for is there, but in a case that this person may not look at."""
-    queries, item = context().queries, given.get("item")
-    if isinstance(item, ItemId):
-        return queries.item_guard(item, g.person.id) is not None
-    try:
-        case_id = queries.case_id(given["case_no"]) if "case_no" in given else given["case_id"]
-    except (KeyError, errors.NotFound):
-        return False
-    return case_id > 0 and queries.exists(case_id) and not _sees(case_id)
 
 
 def _sees(case_id: int) -> bool:

@@ -21,7 +21,7 @@ from engine.__main__ import cli
 from engine.demo import PASSWORD, installing, make_demo
 from engine.demo.play import Cast, play
 from engine.demo.script import Matter, read_script
-from engine.errors import Conflict, InvalidInput, NotFound, StoreUnusable
+from engine.errors import Conflict, InvalidInput, NotAllowed, StoreUnusable
 from engine.execute import Bureau
 from engine.replay import verify_case
 from tests.support import OPENED, PROCESSES, drop, open_bureau, packages, sqlite_url
@@ -161,7 +161,7 @@ def test_an_accusation_is_closed_to_the_accused(demo: Bureau) -> None:
     assert accused
     clerk = demo.queries.person("liang")
     for row in accused:
-        with pytest.raises(NotFound):
+        with pytest.raises(NotAllowed):
             demo.queries.case(row.id, clerk)
 
 
