@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -13,11 +15,27 @@ from sqlalchemy import select
 
 from engine import commands as c
 from engine import store
+from engine.errors import EngineError
 from engine.execute import Bureau
 from tests.support import Desk, flows, properties, small_package
 
 ASKED = '<message id="asked" name="asked"/>'
 """The message that a small procedure may wait for."""
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What each act gave, or the refusal that it raised, when all begin at the same moment."""
+    ready = threading.Barrier(len(acts))
+
+    def go(act: Callable[[], Any]) -> Any:
+        ready.wait()
+        try:
+            return act()
+        except EngineError as refused:
+            return refused
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(go, acts))
 
 
 def deploy(desk: Desk, body: str, form: str = "", key: str = "small", **files: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from engine.queries import InboxItem
 from engine.replay import verify_case
 from engine.store import BUREAU
 from engine.worker import advance
-from tests.db.small import deploy, seed, user
+from tests.db.small import at_once, deploy, seed, user
 from tests.support import DAY, Desk, flows, open_bureau
 
 REGISTER = {"channel": "letter", "identity": "clear", "urgency": "normal", "elements": "complete"}
@@ -260,25 +261,10 @@ def test_two_at_once_complete_it_once(desk: Desk, bureau: Bureau) -> None:
     item = desk.open(desk.register())[0]
     desk.claim(item)
     values = desk.fill(item, **REGISTER)
-    outcomes: list[object] = []
-    ready = threading.Barrier(4)
-
-    def go() -> None:
-        ready.wait()
-        try:
-            outcomes.append(
-                bureau.execute(c.CompleteTask(ItemId.parse(item.id), values), "lin", desk.now)
-            )
-        except Conflict as refused:
-            outcomes.append(refused)
-
-    threads = [threading.Thread(target=go) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    command = c.CompleteTask(ItemId.parse(item.id), values)
+    outcomes = at_once(*[lambda: bureau.execute(command, "lin", desk.now)] * 4)
     assert sum(isinstance(o, c.Result) for o in outcomes) == 1
-    assert len(outcomes) == 4
+    assert sum(isinstance(o, Conflict) for o in outcomes) == 3
     assert verify_case(bureau, item.case_id) is None
 
 
@@ -355,6 +341,10 @@ def test_what_another_process_deployed_is_in_force_soon(url: str, desk: Desk) ->
     assert verify_case(desk.bureau, case_id) is None
 
 
+def complete(own: Bureau, item: InboxItem, now: datetime) -> c.Result:
+    return own.execute(c.CompleteTask(ItemId.parse(item.id), {}), "lin", now)
+
+
 def test_colleagues_who_finish_at_once_all_get_through(url: str, desk: Desk) -> None:
     """Eight parallel tasks of one case, on two servers: whose write comes late decides anew."""
     names = [f"w{n}" for n in range(8)]
@@ -366,22 +356,11 @@ def test_colleagues_who_finish_at_once_all_get_through(url: str, desk: Desk) -> 
     items = desk.open(case_id)
     for item in items:
         desk.claim(item)
-    ready, done = threading.Barrier(8), []
-
-    def complete(own: Bureau, item: InboxItem) -> None:
-        ready.wait()
-        done.append(own.execute(c.CompleteTask(ItemId.parse(item.id), {}), "lin", desk.now))
-
     bureaus = [desk.bureau, other]
-    threads = [
-        threading.Thread(target=complete, args=[bureaus[n % 2], item])
-        for n, item in enumerate(items)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    done = at_once(
+        *[partial(complete, bureaus[n % 2], item, desk.now) for n, item in enumerate(items)]
+    )
     other.close()
-    assert len(done) == 8
+    assert all(isinstance(result, c.Result) for result in done)
     assert desk.open(case_id) == []
     assert verify_case(desk.bureau, case_id) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from engine.execute import Bureau
 from engine.queries import InboxItem, Queries
 from engine.replay import verify_case
 from engine.worker import fire_due_timers
-from tests.db.small import deploy, events, form, rows, seed, timer, user, waiting_timer
+from tests.db.small import at_once, deploy, events, form, rows, seed, timer, user, waiting_timer
 from tests.small_decisions import decision, definitions, table
 from tests.support import DAY, Desk, flows, open_bureau, properties
 
@@ -280,25 +280,13 @@ def test_failures_at_once_each_have_their_incident(url: str, desk: Desk, bureau:
     items = desk.open(case_id)
     for item in items:
         desk.claim(item)
-    ready, failed = threading.Barrier(6), []
 
     def fail(own: Bureau, item: InboxItem) -> None:
-        ready.wait()
-        try:
-            own.execute(c.CompleteTask(ItemId.parse(item.id), {}), "lin", desk.now)
-        except ModelFailure as failure:
-            failed.append(failure)
+        own.execute(c.CompleteTask(ItemId.parse(item.id), {}), "lin", desk.now)
 
-    threads = [
-        threading.Thread(target=fail, args=[(bureau, other)[n % 2], item])
-        for n, item in enumerate(items)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    failed = at_once(*[partial(fail, (bureau, other)[n % 2], i) for n, i in enumerate(items)])
     other.close()
-    assert len(failed) == 6
+    assert all(isinstance(failure, ModelFailure) for failure in failed)
     assert held(desk, case_id) == [(1, "open")] * 6
     assert verify_case(bureau, case_id) is None
 
@@ -399,10 +387,8 @@ def test_a_case_that_cannot_open_leaves_nothing(desk: Desk, bureau: Bureau) -> N
 def test_cases_opened_at_once_get_numbers_without_a_gap(url: str, desk: Desk) -> None:
     """Two servers with two threads each open cases together, one of them with a repeated key."""
     bureaus = [desk.bureau, open_bureau(url)]
-    ready = threading.Barrier(4)
 
     def register(own: Bureau, key: str) -> None:
-        ready.wait()
         values = {"channel": "letter", "received_on": "2025-09-22", "title": "反映噪声"}
         people = [{"name": "王芳", "address": "石桥镇"}]
         values |= {"facts": "夜间施工。", "petitioners": people}  # type: ignore[dict-item]
@@ -411,12 +397,6 @@ def test_cases_opened_at_once_get_numbers_without_a_gap(url: str, desk: Desk) ->
             own.execute(command, "lin", desk.now)
 
     keys = ["a", "a", "b", "c"]
-    threads = [
-        threading.Thread(target=register, args=[bureaus[n % 2], key]) for n, key in enumerate(keys)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(register, bureaus[n % 2], key) for n, key in enumerate(keys)])
     assert desk.bureau.queries.case_ids() == list(range(1, 16))
     bureaus[1].close()

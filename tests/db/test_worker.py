@@ -9,6 +9,7 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -30,7 +31,7 @@ from engine.worker import (
     fire_due_timers,
     send_outbox,
 )
-from tests.db.small import deploy, events, notice, rows, seed, timer, user, waiting_timer
+from tests.db.small import at_once, deploy, events, notice, rows, seed, timer, user, waiting_timer
 from tests.support import DAY, Desk, at, flows, open_bureau, properties
 
 SECOND = timedelta(seconds=1)
@@ -84,19 +85,14 @@ def test_two_workers_at_once_fire_each_timer_once(
 ) -> None:
     deploy(desk, TWO_DAYS)
     cases = [seed(desk) for _ in range(12)]
-    later, ready = desk.now + 5 * DAY, threading.Barrier(2)
+    later = desk.now + 5 * DAY
     taken: list[int] = []
 
     def work(own: Bureau) -> None:
-        ready.wait()
         while count := fire_due_timers(own, later, limit=3):
             taken.append(count)
 
-    threads = [threading.Thread(target=work, args=[own]) for own in (bureau, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(partial(work, bureau), partial(work, second))
     # A worker that found nothing free may have stopped early; the rest is taken by a third round.
     while fire_due_timers(bureau, later):
         pass
