@@ -25,7 +25,8 @@ from engine.store import BUREAU, instant
 
 
 class Administration:
-    """Executes the bureau's own commands; `refresh` reads what they changed."""
+    """Executes the bureau's own commands; `refresh` reads what they changed,
+    `roles_changed` acts on it."""
 
     def __init__(
         self,
@@ -35,10 +36,11 @@ class Administration:
         access: Access,
         library: Library,
         refresh: Callable[[], None],
+        roles_changed: Callable[[datetime], None],
     ) -> None:
         self._database, self._lookups, self._writer = database, lookups, writer
         self._access, self._library, self._refresh = access, library, refresh
-        self.roles_changed: Callable[[datetime], None] = lambda now: None
+        self._roles_changed = roles_changed
         self.commands: dict[type[c.Command], Callable[[Any, str, datetime], c.Result]] = {
             c.Deploy: self._deploy,
             c.DefineBureau: self._define_bureau,
@@ -99,7 +101,7 @@ class Administration:
         for person in secret:
             self._end_sessions(c.EndSessions(person), actor, now)
         self._refresh()
-        self.roles_changed(now)
+        self._roles_changed(now)
         return result
 
     def _ended_roles(self, command: c.DefineBureau) -> list[tuple[str, dict[str, Any]]]:

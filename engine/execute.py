@@ -84,9 +84,14 @@ class Bureau:
         self._access = Access(self.queries)
         claims = Claims(self.queries, self._writer, self._access)
         self._administration = Administration(
-            self.database, self.queries, self._writer, self._access, self.library, self.refresh
+            self.database,
+            self.queries,
+            self._writer,
+            self._access,
+            self.library,
+            self.refresh,
+            claims.give_back,
         )
-        self._administration.roles_changed = claims.give_back
         self._refreshed: datetime | None = None
         self._incidents = Incidents(self.queries, self._writer)
         self._live = LiveCases(self.queries, self.library, self.refresh)
@@ -156,10 +161,10 @@ class Bureau:
     def _start_case(self, command: c.StartCase, actor: str, now: datetime) -> c.Result:
         self.refresh()
         package, version = self.library.owner(command.procedure)
-        start = self.library.package(package, version).processes[command.procedure].start
-        if not start.get("form"):
+        process = self.library.package(package, version).processes[command.procedure]
+        if not process.is_root:
             raise NotAllowed(f"«{command.procedure}» is called by others and never started alone.")
-        self._access.require_role(actor, start.role, command.organisation)
+        self._access.require_role(actor, process.start.role, command.organisation)
         return self._open(command, actor, now, handlers.start_case)
 
     def _seed_case(self, command: c.SeedCase, actor: str, now: datetime) -> c.Result:

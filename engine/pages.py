@@ -13,7 +13,7 @@ from typing import Any
 from engine.casefile import Case, Running
 from engine.clocks import in_words, local_date
 from engine.commands import ItemId
-from engine.definitions import Element, Process
+from engine.definitions import Element
 from engine.errors import Conflict, NotAllowed, NotFound
 from engine.execute import Bureau
 from engine.expressions import compile_expression
@@ -167,7 +167,7 @@ class Pages:
         return [
             Startable(key, process.name)
             for key, process in sorted(starts.items())
-            if _is_root(process) and person.has(process.start.role)
+            if process.is_root and person.has(process.start.role)
         ]
 
     def start(self, procedure: str, person: Person, now: datetime) -> StartPage:
@@ -176,7 +176,7 @@ class Pages:
         package, version = self._bureau.library.owner(procedure)
         process = self._bureau.library.package(package, version).processes[procedure]
         element = process.start
-        if not _is_root(process) or not person.has(element.role):
+        if not process.is_root or not person.has(element.role):
             raise NotAllowed("Starting this procedure is for a role that you do not hold.")
         case = Case(0, "", self._bureau.library)
         case.begin(Moment(now, person.id, Outside(self._bureau.world)))
@@ -219,11 +219,6 @@ class Pages:
 
 
 # forms -------------------------------------------------------------------------------------------
-
-
-def _is_root(process: Process) -> bool:
-    """What has a form at its start begins a case; the others are called."""
-    return bool(process.start.role and process.start.get("form"))
 
 
 def _every(components: Iterable[Component]) -> Iterator[Component]:

@@ -246,8 +246,9 @@ class _Performance:
 
     def _start(self, step: Step) -> None:
         values = _assignments(step.values, self._day)
-        start = self.stage.processes[self.scenario.procedure].start
-        if start.role and start.get("form"):
+        process = self.stage.processes[self.scenario.procedure]
+        start = process.start
+        if process.is_root:
             place = values.pop(start.organisation, "shi_xfj")
             actor = self._holder(start.role, place)
             package = self.bureau.library.package(

@@ -64,6 +64,11 @@ class Process:
     def start(self) -> Element:
         return next(e for e in self.elements.values() if e.type == "startEvent")
 
+    @property
+    def is_root(self) -> bool:
+        """What has a form at its start begins a case; the others are called."""
+        return bool(self.start.role and self.start.get("form"))
+
 
 class _ActivityParser(SpiffTaskParser):  # type: ignore[misc]
     """Tasks without pre- and post-scripts: those are Python, which is refused everywhere."""
